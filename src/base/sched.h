@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_BASE_SCHED_H
+#define VKFD_BASE_SCHED_H
+
+/**
+ * DOC: Tasks and time
+ *
+ * Driver code is written as the kernel's is: it locks, waits, is interrupted. It
+ * runs on tasks, and what a task is comes from a back end: a thread with the
+ * monotonic clock (host/), or a coroutine with a seeded scheduler and virtual
+ * time (sim/). The back end gives five things; locks, conditions and sleeping
+ * are built over them in lock.c and are the same in both.
+ *
+ * park() has one-token semantics: an unpark() that comes first makes the next
+ * park() return at once, so there is no lost wake-up; spurious returns are legal
+ * and every caller loops on its own condition.
+ */
+#include "base/list.h"
+#include "base/macro.h"
+
+#include <stdatomic.h>
+
+#define VKF_FOREVER UINT64_MAX
+#define VKF_NSEC_PER_MSEC UINT64_C(1000000)
+
+struct vkf_mutex;
+
+/* struct vkf_task - the part every back end embeds in its own task */
+struct vkf_task {
+	const char *name;
+	atomic_bool interrupted; /* a signal is pending: interruptible waits return -ERESTARTSYS */
+	struct vkf_list wait;    /* in a vkf_cond or vkf_mutex; protected by that object's guard */
+	atomic_bool waiting;     /* @wait is linked */
+	unsigned int n_held;     /* debug builds: locks held, outermost first */
+	const void *held[24];
+	uint64_t ww_stamp;       /* age of the lock context this task has open, 0 = none */
+};
+
+struct vkf_sched_ops {
+	struct vkf_task *(*current)(void);
+	/* Monotonic nanoseconds. */
+	uint64_t (*now_ns)(void);
+	/* Sleep until unpark() or @deadline_ns (absolute; VKF_FOREVER: none). */
+	void (*park)(uint64_t deadline_ns);
+	void (*unpark)(struct vkf_task *task);
+	/* Another task may run here: a CPU pause on a thread, a scheduling choice in sim. */
+	void (*relax)(void);
+	/* Start a task. Return: 0 or -ENOMEM/-EAGAIN; @ret_task lives until join(). */
+	int (*spawn)(const char *name, void (*fn)(void *arg), void *arg, struct vkf_task **ret_task);
+	/* Wait for its function to return, then free it. */
+	void (*join)(struct vkf_task *task);
+};
+
+/* Before any other call of this header; the table must live on. */
+void vkf_sched_set(const struct vkf_sched_ops *ops);
+
+struct vkf_task *vkf_current(void);
+uint64_t vkf_now_ns(void);
+void vkf_park(uint64_t deadline_ns);
+void vkf_unpark(struct vkf_task *task);
+void vkf_relax(void);
+int vkf_spawn(const char *name, void (*fn)(void *arg), void *arg, struct vkf_task **ret_task);
+void vkf_join(struct vkf_task *task);
+
+/* For back ends: make a task's embedded part ready. */
+void vkf_task_init(struct vkf_task *task, const char *name);
+
+/* Deliver "a signal came" to @task: its interruptible wait, now or next, ends. Any task may call. */
+void vkf_task_interrupt(struct vkf_task *task);
+/* Forget a pending interruption; a call handler does it at its start. */
+void vkf_task_clear_interrupt(void);
+bool vkf_interrupted(void);
+
+/* Sleep @ns. Return: 0, or -ERESTARTSYS (512) when @interruptible and interrupted. */
+int vkf_sleep_ns(uint64_t ns, bool interruptible);
+
+#endif
