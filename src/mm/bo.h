@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_MM_BO_H
+#define VKFD_MM_BO_H
+
+/**
+ * DOC: Buffer objects
+ *
+ * A buffer has a size, a place (where its bytes are said to be: VRAM blocks of a
+ * GPU, GTT, system, or none of ours), a backing (where they really are: a window
+ * of the client's arena, the client's own pages, or the BAR), and a reservation
+ * with its fences. Moving changes the place, page tables and fences; the backing
+ * stays for life.
+ *
+ * Its charge against the limits is taken at creation and given back with the last
+ * reference, which mappings, handles, exports and CPU mappings hold.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/macro.h"
+
+struct mm_bo;
+struct mm_client;
+struct mm_device;
+struct mm_resv;
+
+enum mm_bo_kind {
+	MM_BO_VRAM,
+	MM_BO_GTT,
+	MM_BO_USERPTR,  /* client's pages; never evicted, never pinned */
+	MM_BO_BAR,      /* doorbells or MMIO of the home GPU; pinned, not charged */
+};
+
+struct mm_bo_params {
+	enum mm_bo_kind kind;
+	uint64_t size;          /* bytes; rounded up to pages */
+	uint64_t user_addr;     /* USERPTR: page-aligned address in the client */
+	uint64_t bar_offset;    /* BAR: offset in the client's BAR region */
+	uint64_t bar_bus;       /* BAR: its bus address */
+	bool contiguous;        /* VRAM: try one range first */
+	bool cpu_access;        /* VRAM: prefer the visible part */
+	bool charge_as_gtt;     /* VRAM|GTT asked for together: placed in VRAM, charged as GTT */
+};
+
+/**
+ * mm_bo_create() - make, charge and place a buffer
+ * @home: the GPU it was asked for on
+ *
+ * Return: 0; -EINVAL: size 0 or beyond the address range; -ENOMEM: over a limit, no room in VRAM
+ * or in the arena, or out of memory. Nothing is charged on failure.
+ */
+int mm_bo_create(struct mm_client *client, struct mm_device *home,
+		 const struct mm_bo_params *params, struct mm_bo **ret_bo);
+struct mm_bo *mm_bo_get(struct mm_bo *bo);
+/* The last one frees it, once its fences have signalled. NULL is fine. */
+void mm_bo_put(struct mm_bo *bo);
+
+uint64_t mm_bo_size(const struct mm_bo *bo);
+enum mm_bo_kind mm_bo_kind(const struct mm_bo *bo);
+struct mm_device *mm_bo_home(const struct mm_bo *bo);
+struct mm_resv *mm_bo_resv(struct mm_bo *bo);
+/* VRAM and GTT: where in the arena. For other kinds UINT64_MAX. */
+vkf_arena mm_bo_arena(const struct mm_bo *bo);
+
+/* Bring it to its own domain if it is elsewhere, and wait for the move. Return: 0, -ENOMEM,
+ * -ERESTARTSYS (512) when @interruptible. */
+int mm_bo_validate(struct mm_bo *bo, bool interruptible);
+/* Keep it where it is until the matching unpin. */
+int mm_bo_pin(struct mm_bo *bo);
+void mm_bo_unpin(struct mm_bo *bo);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_MM_CLIENT_H
+#define VKFD_MM_CLIENT_H
+
+/**
+ * DOC: One address space that uses GPUs
+ *
+ * An mm_client is what amdkfd_process_info is to the kernel: the VMs of one
+ * process on all GPUs, all of its buffers, and its one lock. It owns the
+ * placement of bytes: the arena (windows of it are handed to VRAM and GTT
+ * buffers) and the page-table region, both provided by the caller as plain
+ * ranges.
+ *
+ * A page table in the region is 512 entries followed by 512 links (see
+ * MM_LINK_*); the engine reads them while mm writes them, so link is stored
+ * before a valid entry is, with release order.
+ */
+#include <stdint.h>
+#include "base/macro.h"
+
+struct mm_system;
+struct mm_client;
+
+#define MM_PT_ENTRIES 512
+#define MM_PT_BYTES (2 * MM_PT_ENTRIES * sizeof(uint64_t))
+
+/* The link of a leaf: a page-aligned address with its kind in the low 12 bits. Of a directory
+ * entry: the number of the next table. */
+#define MM_LINK_ARENA 1
+#define MM_LINK_USER 2
+#define MM_LINK_BAR 3
+
+struct mm_client_ops {
+	/* Give the memory behind a window back; it reads as zeros afterwards. Cannot fail. */
+	void (*punch)(void *cookie, uint64_t arena_off, uint64_t len);
+	/* No engine of this client reaches, on GPU @gpu, what cleared entries named, when this
+	 * returns. Bounded time; takes no lock of mm's. */
+	void (*invalidate)(void *cookie, unsigned int gpu);
+};
+
+struct mm_client_config {
+	void *pt_base;          /* table 0 is never used */
+	uint32_t pt_tables;
+	uint64_t arena_bytes;
+	const struct mm_client_ops *ops;
+	void *cookie;
+};
+
+int mm_client_create(struct mm_system *system, const struct mm_client_config *config,
+		     struct mm_client **ret_client);
+/* Unmaps and frees all that is left, whatever its map count. */
+void mm_client_destroy(struct mm_client *client);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_MM_DEVICE_H
+#define VKFD_MM_DEVICE_H
+
+/**
+ * DOC: One GPU's memory
+ *
+ * An mm_device has a VRAM manager (buddy), a GTT manager, limits, and a paging
+ * timeline on which every page-table change of every VM of this GPU runs. What
+ * the hardware has to do is asked for through struct mm_device_ops; machine/
+ * fills it. mm knows nothing of engines.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/macro.h"
+
+struct mm_system;
+struct mm_device;
+struct mm_paging_job; /* timeline.h */
+
+struct mm_device_ops {
+	/**
+	 * run_job - execute @job now or later, in the order given
+	 *
+	 * Whoever executes it calls mm_paging_job_run(), once, from any task that holds no lock
+	 * of rank RESV or below... the job writes entries, invalidates, and signals its fence.
+	 * NULL: jobs run at once, in the caller.
+	 */
+	void (*run_job)(void *cookie, struct mm_paging_job *job);
+};
+
+struct mm_device_config {
+	unsigned int index;            /* the GPU's number in the machine */
+	uint64_t vram_bytes, visible_bytes;
+	unsigned int va_bits;          /* 48 or 40 */
+	uint64_t bar_base;             /* bus address of VRAM offset 0 */
+	uint64_t hive_base;            /* address of VRAM offset 0 in its hive's common space */
+	uint64_t gtt_bytes;            /* 0: max(3 GiB, RAM / 2) */
+	const struct mm_device_ops *ops;
+	void *cookie;
+};
+
+int mm_device_create(struct mm_system *system, const struct mm_device_config *config,
+		     struct mm_device **ret_dev);
+void mm_device_destroy(struct mm_device *dev);
+unsigned int mm_device_index(const struct mm_device *dev);
+
+struct mm_device_usage {
+	uint64_t vram_used;         /* charged to clients: exact page-aligned bytes */
+	uint64_t vram_used_aligned; /* the same, each buffer rounded up to 2 MiB */
+	uint64_t vram_managed;      /* out of the buddy: buffers and page tables */
+	uint64_t visible_managed;
+	uint64_t page_tables;       /* bytes of it in page tables */
+	uint64_t vram_total, visible_total, gtt_used, gtt_total;
+};
+
+void mm_device_usage(struct mm_device *dev, struct mm_device_usage *ret_usage);
+/* AMDKFD_IOC_AVAILABLE_MEMORY: total less aligned use, pinned and page-table reserve, rounded down
+ * to 2 MiB, never below 0. */
+uint64_t mm_device_available(struct mm_device *dev);
+
+#endif
