@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_KFD_KFD_H
+#define VKFD_KFD_KFD_H
+
+/**
+ * DOC: /dev/kfd as the layers above see it
+ *
+ * A kfd_process is one address space; every open of /dev/kfd in it shares that
+ * object, which lives until the address space dies. A call names both the process
+ * the file was opened by and the one that calls: if they differ (a fork child with
+ * an inherited descriptor), it is -EBADF.
+ */
+#include <stdint.h>
+#include "base/call.h"
+#include "machine/machine.h"
+
+struct kfd_driver;
+struct kfd_process;
+
+#define KFD_VERSION_MAJOR 1
+#define KFD_VERSION_MINOR 17
+
+int kfd_driver_create(struct machine *m, struct kfd_driver **ret_driver);
+/* Every process is gone by then. */
+void kfd_driver_destroy(struct kfd_driver *kd);
+
+/* Return: 0, -ENOMEM, -ENOSPC (no PASID). @mc is borrowed until kfd_process_destroy(). */
+int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t pid,
+		       struct kfd_process **ret_process);
+/* No call of it is running any more. Destroys queues, then buffers, VMs and events. */
+void kfd_process_destroy(struct kfd_process *p);
+
+/**
+ * kfd_ioctl() - serve one ioctl
+ * @owner: the process that opened the file
+ * @caller: the process that calls
+ * @cmd: the whole command word: only its number selects, its size is how much is copied
+ * @arg: pointer in the program
+ *
+ * Return: 0 or a negative errno; -VKF_ERESTARTSYS when a signal ended it. The argument block has
+ * been copied back in each case, as the kernel does.
+ */
+int kfd_ioctl(struct kfd_process *owner, struct kfd_process *caller, struct vkf_call *call,
+	      uint32_t cmd, uint64_t arg);
+
+/* mmap() of /dev/kfd. Return: 0 or the kernel's errno (-EINVAL, -ENODEV, -ENOMEM, -EBADF). */
+int kfd_mmap(struct kfd_process *owner, struct kfd_process *caller, uint64_t offset, uint64_t len,
+	     struct machine_map *ret_map);
+
+/* An interrupt of this process's engine. From the interrupt task only.
+ * @line: on return a message for the driver's log, or empty. */
+void kfd_interrupt(struct kfd_process *p, const struct gpu_irq *irq, char *line, size_t line_len);
+
+/* For vkfd status and live files. */
+struct kfd_process_stat {
+	uint64_t vram[MACHINE_MAX_GPUS]; /* bytes, as /sys/class/kfd/kfd/proc/<pid>/vram_<gpuid> */
+	uint64_t gtt, userptr;           /* bytes */
+	unsigned int n_queues, n_events, n_buffers;
+	unsigned int queues[MACHINE_MAX_GPUS];
+};
+
+void kfd_process_stat(struct kfd_process *p, struct kfd_process_stat *ret_stat);
+
+/* One row of the fidelity report; the same table dispatches. */
+enum kfd_fidelity { KFD_FAITHFUL, KFD_PARTIAL, KFD_REFUSED };
+
+struct kfd_feature {
+	unsigned int nr;
+	const char *name;
+	enum kfd_fidelity level;
+	const char *note;  /* how it is partial; for REFUSED the errno's name */
+};
+
+/* The @index-th row in order of number, or NULL at the end. */
+const struct kfd_feature *kfd_feature(unsigned int index);
+
+#endif
