@@ -4,6 +4,8 @@
 
 /**
  * DOC: Fixed bitmaps in arrays of 64-bit words, owned and locked by the caller
+ *
+ * Bits at and above the given size are never looked at.
  */
 #include "base/macro.h"
 

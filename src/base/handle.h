@@ -6,17 +6,19 @@
  * DOC: Small numbers for objects
  *
  * The lowest free number from @first is given out, and given again after its
- * removal, as the kernel's idr does. Not locked: the owner does that.
+ * removal, as the kernel's idr does. An object is never NULL. Not locked: the
+ * owner does that. fini() frees the table, not the objects.
  */
 #include "base/macro.h"
 
 struct vkf_handles {
-	void **slots;          /* grown on demand */
-	unsigned int n_slots;  /* allocated */
+	void **slots;          /* grown on demand; slot 0 is number @first */
+	uint64_t *used;        /* a bit for each slot, in the same allocation */
+	unsigned int n_slots;  /* allocated, a multiple of 64 */
 	unsigned int first;    /* lowest number */
 	unsigned int limit;    /* one past the highest number */
 	unsigned int n_used;
-	unsigned int hint;     /* no free number below it */
+	unsigned int hint;     /* no free slot below it */
 };
 
 void vkf_handles_init(struct vkf_handles *h, unsigned int first, unsigned int limit);

@@ -13,7 +13,13 @@
  * A vkf_wwlock is for many locks of one rank in an order nobody can know: all
  * are taken under one vkf_ww_ctx, which has an age; an older context waits for
  * a younger one, a younger one gets -EDEADLK, releases all it holds, and starts
- * again with the contended lock (wait-die).
+ * again with the contended lock (wait-die). A context that holds nothing yet
+ * waits for anybody. Waiters get a lock in order of age, so each gets it.
+ *
+ * A mutex may be finished and freed by whoever unlocked it last, even while an
+ * earlier owner is still inside vkf_mutex_unlock(); the same holds for a
+ * vkf_wwlock. Scheduling points (vkf_point()) are before each taking and after
+ * each release.
  */
 #include "base/sched.h"
 
@@ -37,7 +43,7 @@ struct VKF_CAPABILITY("mutex") vkf_mutex {
 	atomic_flag guard;       /* protects @waiters */
 	enum vkf_rank rank;
 	struct vkf_list waiters; /* of vkf_task.wait */
-	struct vkf_task *owner;  /* debug builds */
+	struct vkf_task *owner;  /* debug builds; written by the holder only */
 };
 
 void vkf_mutex_init(struct vkf_mutex *m, enum vkf_rank rank);
@@ -76,14 +82,16 @@ struct vkf_ww_ctx {
 };
 
 struct VKF_CAPABILITY("wwlock") vkf_wwlock {
-	struct vkf_mutex guard;     /* rank RESV; protects the rest, held only briefly */
-	struct vkf_cond freed;
-	struct vkf_task *owner;
-	struct vkf_ww_ctx *ctx;     /* of the owner, or NULL when taken alone */
+	atomic_flag guard;                /* protects the rest, held only briefly */
+	struct vkf_list waiters;          /* of lock.c's struct ww_waiter, oldest first */
+	_Atomic(struct vkf_task *) owner; /* written under @guard */
+	struct vkf_ww_ctx *ctx;           /* of the owner, or NULL when taken alone */
+	uint64_t stamp;                   /* age of the context its owner has open, 0 = none */
 };
 
 void vkf_wwlock_init(struct vkf_wwlock *w);
 void vkf_wwlock_fini(struct vkf_wwlock *w);
+/* One context at a time in a task, and no vkf_wwlock held. */
 void vkf_ww_begin(struct vkf_ww_ctx *ctx);
 /* All locks of @ctx are released by now. */
 void vkf_ww_end(struct vkf_ww_ctx *ctx);
@@ -91,13 +99,18 @@ void vkf_ww_end(struct vkf_ww_ctx *ctx);
 /**
  * vkf_wwlock_lock() - take @w alone (@ctx NULL) or as one of many
  *
- * Return: 0; -EALREADY: @ctx holds it already; -EDEADLK: an older context has it, release all of
- * @ctx and take @w first with vkf_wwlock_lock_slow(); -ERESTARTSYS (512) when @interruptible.
+ * Return: 0; -EALREADY: this task holds it already; -EDEADLK: an older context has it or waits for
+ * it, so release every vkf_wwlock this task holds and take @w first with vkf_wwlock_lock_slow();
+ * -ERESTARTSYS (512) when @interruptible.
  */
 int vkf_wwlock_lock(struct vkf_wwlock *w, struct vkf_ww_ctx *ctx, bool interruptible)
 	VKF_MUST_CHECK;
-/* After -EDEADLK, with nothing of @ctx held: waits as long as it takes. */
+/* After -EDEADLK, with no vkf_wwlock held: waits as long as it takes. */
 void vkf_wwlock_lock_slow(struct vkf_wwlock *w, struct vkf_ww_ctx *ctx);
+/*
+ * Take @w alone if it is free and nobody waits for it; whatever else is held. It belongs to no
+ * context, but one that is open in this task still gives it its age.
+ */
 bool vkf_wwlock_trylock(struct vkf_wwlock *w) VKF_MUST_CHECK;
 void vkf_wwlock_unlock(struct vkf_wwlock *w);
 bool vkf_wwlock_is_mine(const struct vkf_wwlock *w);

@@ -14,6 +14,10 @@
  * park() has one-token semantics: an unpark() that comes first makes the next
  * park() return at once, so there is no lost wake-up; spurious returns are legal
  * and every caller loops on its own condition.
+ *
+ * Before a back end is set there is one task and a clock that only a park() with
+ * a deadline moves: enough for code that never has to wait for another task. A
+ * park() that nothing could end panics there, and spawn() gives -EAGAIN.
  */
 #include "base/list.h"
 #include "base/macro.h"
@@ -31,9 +35,12 @@ struct vkf_task {
 	atomic_bool interrupted; /* a signal is pending: interruptible waits return -ERESTARTSYS */
 	struct vkf_list wait;    /* in a vkf_cond or vkf_mutex; protected by that object's guard */
 	atomic_bool waiting;     /* @wait is linked */
-	unsigned int n_held;     /* debug builds: locks held, outermost first */
-	const void *held[24];
+	unsigned int n_held;     /* debug builds: mutexes held, in order of taking */
+	const struct vkf_mutex *held[24];
+	unsigned int n_ww;       /* vkf_wwlocks held, in a context or alone */
 	uint64_t ww_stamp;       /* age of the lock context this task has open, 0 = none */
+	const char *waits_in;    /* what it is parked for ("mutex", "cond", ...), or NULL */
+	const void *waits_for;   /* the object, for a report; never followed */
 };
 
 struct vkf_sched_ops {
@@ -49,9 +56,11 @@ struct vkf_sched_ops {
 	int (*spawn)(const char *name, void (*fn)(void *arg), void *arg, struct vkf_task **ret_task);
 	/* Wait for its function to return, then free it. */
 	void (*join)(struct vkf_task *task);
+	/* A step that other tasks can see is about to happen, or has: see vkf_point(). NULL: none. */
+	void (*point)(const char *what);
 };
 
-/* Before any other call of this header; the table must live on. */
+/* Before any other thread runs; the table must live on. NULL goes back to the one task. */
 void vkf_sched_set(const struct vkf_sched_ops *ops);
 
 struct vkf_task *vkf_current(void);
@@ -59,6 +68,8 @@ uint64_t vkf_now_ns(void);
 void vkf_park(uint64_t deadline_ns);
 void vkf_unpark(struct vkf_task *task);
 void vkf_relax(void);
+/* Let a simulator switch tasks here; locks do it. Nothing on threads. Hold no atomic guard. */
+void vkf_point(const char *what);
 int vkf_spawn(const char *name, void (*fn)(void *arg), void *arg, struct vkf_task **ret_task);
 void vkf_join(struct vkf_task *task);
 

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/lock.h"
+
+#include <errno.h>
+
+#define MUTEX_FREE      0
+#define MUTEX_HELD      1
+#define MUTEX_CONTENDED 2 /* held, and somebody waits or did until just now */
+
+/*
+ * A guard is held for a few instructions and never across a scheduling point, so
+ * in a simulation it is always free. A task is unparked only under the guard of
+ * what it waits in, and takes that guard before it goes on: so it still exists
+ * when it is unparked, and its waker is done with the object when it returns.
+ */
+static void guard_lock(atomic_flag *guard)
+{
+	while (atomic_flag_test_and_set_explicit(guard, memory_order_acquire))
+		vkf_relax();
+}
+
+static void guard_unlock(atomic_flag *guard)
+{
+	atomic_flag_clear_explicit(guard, memory_order_release);
+}
+
+static bool task_interrupted(struct vkf_task *task)
+{
+	return atomic_load_explicit(&task->interrupted, memory_order_acquire);
+}
+
+static void task_park(struct vkf_task *task, const char *waits_in, const void *waits_for,
+		      uint64_t deadline_ns)
+{
+	task->waits_in = waits_in;
+	task->waits_for = waits_for;
+	vkf_park(deadline_ns);
+	task->waits_in = NULL;
+	task->waits_for = NULL;
+}
+
+static bool task_is_waiting(struct vkf_task *task)
+{
+	return atomic_load_explicit(&task->waiting, memory_order_acquire);
+}
+
+/* The list's guard is held, here and below. */
+static void task_wait_begin(struct vkf_task *task, struct vkf_list *after)
+{
+	vkf_list_add(&task->wait, after);
+	atomic_store_explicit(&task->waiting, true, memory_order_release);
+}
+
+static void task_wait_end(struct vkf_task *task)
+{
+	vkf_list_del(&task->wait);
+	atomic_store_explicit(&task->waiting, false, memory_order_release);
+}
+
+static void wake_first(struct vkf_list *waiters)
+{
+	struct vkf_task *task;
+
+	if (vkf_list_empty(waiters))
+		return;
+	task = vkf_list_first(waiters, struct vkf_task, wait);
+	task_wait_end(task);
+	vkf_unpark(task);
+}
+
+#ifdef VKFD_DEBUG
+
+static void rank_check(struct vkf_task *task, enum vkf_rank rank)
+{
+	unsigned int i;
+
+	for (i = 0; i < task->n_held; i++) {
+		if (task->held[i]->rank >= rank)
+			vkf_panic(__FILE__, __LINE__, "lock rank reversal");
+	}
+	if (task->n_ww && rank <= VKF_RANK_RESV)
+		vkf_panic(__FILE__, __LINE__, "lock rank reversal under a reservation");
+}
+
+/* Before @m is waited for. */
+static void debug_may_lock(const struct vkf_mutex *m)
+{
+	rank_check(vkf_current(), m->rank);
+}
+
+static void debug_locked(struct vkf_mutex *m)
+{
+	struct vkf_task *task = vkf_current();
+
+	if (task->n_held == VKF_ARRAY_SIZE(task->held))
+		vkf_panic(__FILE__, __LINE__, "too many mutexes held");
+	task->held[task->n_held++] = m;
+	m->owner = task;
+}
+
+static void debug_unlock(struct vkf_mutex *m)
+{
+	struct vkf_task *task = vkf_current();
+	unsigned int i;
+
+	if (m->owner != task)
+		vkf_panic(__FILE__, __LINE__, "mutex unlocked by a task that does not hold it");
+	m->owner = NULL;
+	for (i = task->n_held; i-- > 0;) {
+		if (task->held[i] != m)
+			continue;
+		for (; i + 1 < task->n_held; i++)
+			task->held[i] = task->held[i + 1];
+		task->n_held--;
+		return;
+	}
+}
+
+/* Before a wwlock is waited for; @ctx as given to vkf_wwlock_lock(). */
+static void debug_may_lock_ww(struct vkf_task *task, const struct vkf_ww_ctx *ctx)
+{
+	unsigned int i;
+
+	for (i = 0; i < task->n_held; i++) {
+		if (task->held[i]->rank >= VKF_RANK_RESV)
+			vkf_panic(__FILE__, __LINE__, "reservation taken inside an inner lock");
+	}
+	if (task->n_ww && !ctx)
+		vkf_panic(__FILE__, __LINE__, "second reservation without a lock context");
+	if (ctx && ctx->stamp != task->ww_stamp)
+		vkf_panic(__FILE__, __LINE__, "lock context of another task");
+}
+
+#else
+
+static void debug_may_lock(const struct vkf_mutex *m)
+{
+}
+
+static void debug_locked(struct vkf_mutex *m)
+{
+}
+
+static void debug_unlock(struct vkf_mutex *m)
+{
+}
+
+static void debug_may_lock_ww(struct vkf_task *task, const struct vkf_ww_ctx *ctx)
+{
+}
+
+#endif
+
+void vkf_mutex_init(struct vkf_mutex *m, enum vkf_rank rank)
+{
+	atomic_init(&m->state, MUTEX_FREE);
+	atomic_flag_clear(&m->guard);
+	m->rank = rank;
+	vkf_list_init(&m->waiters);
+	m->owner = NULL;
+}
+
+void vkf_mutex_fini(struct vkf_mutex *m)
+{
+	/* The one who unlocked it before us may still be waking nobody under the guard. */
+	guard_lock(&m->guard);
+	VKF_ASSERT(atomic_load_explicit(&m->state, memory_order_relaxed) == MUTEX_FREE);
+	VKF_ASSERT(vkf_list_empty(&m->waiters));
+	guard_unlock(&m->guard);
+}
+
+static bool mutex_take_fast(struct vkf_mutex *m)
+{
+	unsigned int was = MUTEX_FREE;
+
+	return atomic_compare_exchange_strong_explicit(&m->state, &was, MUTEX_HELD,
+						       memory_order_acquire, memory_order_relaxed);
+}
+
+/*
+ * Try to take @m, with its guard held. On failure the owner is left marked as
+ * contended, so that its unlock looks for waiters.
+ */
+static bool mutex_take_guarded(struct vkf_mutex *m, struct vkf_task *task)
+{
+	if (atomic_exchange_explicit(&m->state, MUTEX_CONTENDED, memory_order_acquire) !=
+	    MUTEX_FREE)
+		return false;
+	if (task_is_waiting(task))
+		task_wait_end(task);
+	if (vkf_list_empty(&m->waiters))
+		atomic_store_explicit(&m->state, MUTEX_HELD, memory_order_relaxed);
+	return true;
+}
+
+/*
+ * An unlocker takes one waiter off the list and frees the mutex; somebody else may
+ * take it before that waiter runs, who then goes back to the front. Whoever is off
+ * the list tries once more before it gives up on an interruption, and by that marks
+ * the mutex as contended: a wake-up is never lost.
+ */
+static int mutex_lock_wait(struct vkf_mutex *m, bool interruptible)
+{
+	struct vkf_task *task = vkf_current();
+	bool queued = false;
+	int r = 0;
+
+	guard_lock(&m->guard);
+	while (!mutex_take_guarded(m, task)) {
+		if (interruptible && task_interrupted(task)) {
+			if (task_is_waiting(task))
+				task_wait_end(task);
+			r = -VKF_ERESTARTSYS;
+			break;
+		}
+		if (!task_is_waiting(task))
+			task_wait_begin(task, queued ? &m->waiters : m->waiters.prev);
+		queued = true;
+		guard_unlock(&m->guard);
+		task_park(task, "mutex", m, VKF_FOREVER);
+		guard_lock(&m->guard);
+	}
+	guard_unlock(&m->guard);
+	return r;
+}
+
+static int mutex_lock(struct vkf_mutex *m, bool interruptible)
+{
+	int r;
+
+	vkf_point("lock");
+	debug_may_lock(m);
+	if (!mutex_take_fast(m)) {
+		r = mutex_lock_wait(m, interruptible);
+		if (r)
+			return r;
+	}
+	debug_locked(m);
+	return 0;
+}
+
+VKF_NO_TS void vkf_mutex_lock(struct vkf_mutex *m)
+{
+	(void)mutex_lock(m, false);
+}
+
+VKF_NO_TS int vkf_mutex_lock_interruptible(struct vkf_mutex *m)
+{
+	return mutex_lock(m, true);
+}
+
+VKF_NO_TS bool vkf_mutex_trylock(struct vkf_mutex *m)
+{
+	vkf_point("trylock");
+	if (!mutex_take_fast(m))
+		return false;
+	debug_locked(m);
+	return true;
+}
+
+/*
+ * Without waiters the compare-exchange is the last access to @m; with them, giving
+ * back the guard is, and vkf_mutex_fini() takes that.
+ */
+static void mutex_release(struct vkf_mutex *m)
+{
+	unsigned int was = MUTEX_HELD;
+
+	if (atomic_compare_exchange_strong_explicit(&m->state, &was, MUTEX_FREE,
+						    memory_order_release, memory_order_relaxed))
+		return;
+	guard_lock(&m->guard);
+	atomic_store_explicit(&m->state, MUTEX_FREE, memory_order_release);
+	wake_first(&m->waiters);
+	guard_unlock(&m->guard);
+}
+
+VKF_NO_TS void vkf_mutex_unlock(struct vkf_mutex *m)
+{
+	debug_unlock(m);
+	mutex_release(m);
+	vkf_point("unlock");
+}
+
+void vkf_assert_held(const struct vkf_mutex *m)
+{
+	VKF_ASSERT(m->owner == vkf_current());
+}
+
+void vkf_cond_init(struct vkf_cond *c)
+{
+	atomic_flag_clear(&c->guard);
+	vkf_list_init(&c->waiters);
+}
+
+/* Sleep until a broadcast took @task off the list, or it must give up. */
+static int cond_sleep(struct vkf_cond *c, struct vkf_task *task, uint64_t deadline_ns,
+		      bool interruptible)
+{
+	while (task_is_waiting(task)) {
+		if (interruptible && task_interrupted(task))
+			return -VKF_ERESTARTSYS;
+		if (deadline_ns != VKF_FOREVER && vkf_now_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		task_park(task, "cond", c, deadline_ns);
+	}
+	return 0;
+}
+
+VKF_NO_TS int vkf_cond_wait(struct vkf_cond *c, struct vkf_mutex *m, uint64_t deadline_ns,
+			    bool interruptible)
+{
+	struct vkf_task *task = vkf_current();
+	int r;
+
+	guard_lock(&c->guard);
+	task_wait_begin(task, c->waiters.prev);
+	guard_unlock(&c->guard);
+	vkf_mutex_unlock(m);
+	/* Taken again at the end: die now, rather than in a rare deadlock then. */
+	debug_may_lock(m);
+
+	r = cond_sleep(c, task, deadline_ns, interruptible);
+	guard_lock(&c->guard);
+	if (task_is_waiting(task))
+		task_wait_end(task);
+	else
+		r = 0;
+	guard_unlock(&c->guard);
+	vkf_mutex_lock(m);
+	return r;
+}
+
+void vkf_cond_broadcast(struct vkf_cond *c)
+{
+	guard_lock(&c->guard);
+	while (!vkf_list_empty(&c->waiters))
+		wake_first(&c->waiters);
+	guard_unlock(&c->guard);
+	vkf_point("broadcast");
+}
+
+/* struct ww_waiter - somebody in vkf_wwlock_lock(); on its stack, protected by the lock's guard */
+struct ww_waiter {
+	struct vkf_list node;
+	struct vkf_task *task;
+	uint64_t stamp; /* of its context, or its own age when it has none */
+	bool holds;     /* other wwlocks: it may have to die */
+};
+
+static uint64_t ww_next_stamp(void)
+{
+	static _Atomic uint64_t last;
+
+	return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
+void vkf_ww_begin(struct vkf_ww_ctx *ctx)
+{
+	struct vkf_task *task = vkf_current();
+
+	VKF_ASSERT(task->ww_stamp == 0);
+	/* One held alone has no age, so others would wait for it while it waits for them. */
+	VKF_ASSERT(task->n_ww == 0);
+	ctx->stamp = ww_next_stamp();
+	ctx->n_held = 0;
+	task->ww_stamp = ctx->stamp;
+}
+
+void vkf_ww_end(struct vkf_ww_ctx *ctx)
+{
+	struct vkf_task *task = vkf_current();
+
+	VKF_ASSERT(ctx->n_held == 0);
+	VKF_ASSERT(task->ww_stamp == ctx->stamp);
+	task->ww_stamp = 0;
+}
+
+void vkf_wwlock_init(struct vkf_wwlock *w)
+{
+	atomic_flag_clear(&w->guard);
+	vkf_list_init(&w->waiters);
+	atomic_init(&w->owner, NULL);
+	w->ctx = NULL;
+	w->stamp = 0;
+}
+
+static struct vkf_task *ww_owner(const struct vkf_wwlock *w)
+{
+	return atomic_load_explicit(&w->owner, memory_order_relaxed);
+}
+
+void vkf_wwlock_fini(struct vkf_wwlock *w)
+{
+	guard_lock(&w->guard);
+	VKF_ASSERT(!ww_owner(w));
+	VKF_ASSERT(vkf_list_empty(&w->waiters));
+	guard_unlock(&w->guard);
+}
+
+static struct ww_waiter *ww_first(const struct vkf_wwlock *w)
+{
+	if (vkf_list_empty(&w->waiters))
+		return NULL;
+	return vkf_list_first(&w->waiters, struct ww_waiter, node);
+}
+
+/* From here on to vkf_wwlock_lock() the guard of @w is held. */
+static void ww_queue(struct vkf_wwlock *w, struct ww_waiter *me)
+{
+	struct vkf_list *pos = w->waiters.prev;
+
+	while (pos != &w->waiters && vkf_list_entry(pos, struct ww_waiter, node)->stamp > me->stamp)
+		pos = pos->prev;
+	vkf_list_add(&me->node, pos);
+}
+
+/* Nobody has it, and of those who want it none is older. */
+static bool ww_is_my_turn(const struct vkf_wwlock *w, const struct ww_waiter *me)
+{
+	const struct ww_waiter *first = ww_first(w);
+
+	return !ww_owner(w) && (!first || first == me || me->stamp < first->stamp);
+}
+
+static bool ww_must_die(const struct vkf_wwlock *w, const struct ww_waiter *me)
+{
+	const struct ww_waiter *first = ww_first(w);
+
+	if (!me->holds)
+		return false;
+	if (ww_owner(w) && w->stamp && w->stamp < me->stamp)
+		return true;
+	return first && first != me && first->stamp < me->stamp;
+}
+
+static void ww_take(struct vkf_wwlock *w, struct vkf_task *task, struct vkf_ww_ctx *ctx)
+{
+	struct ww_waiter *other;
+
+	atomic_store_explicit(&w->owner, task, memory_order_relaxed);
+	w->ctx = ctx;
+	w->stamp = task->ww_stamp;
+	task->n_ww++;
+	if (ctx)
+		ctx->n_held++;
+	/* They waited for a younger owner; now they may have to die. */
+	vkf_list_for_each(other, &w->waiters, node) {
+		if (other->holds)
+			vkf_unpark(other->task);
+	}
+}
+
+static void ww_leave(struct vkf_wwlock *w, struct ww_waiter *me)
+{
+	vkf_list_del(&me->node);
+	/* The turn may have been ours. */
+	if (!ww_owner(w) && ww_first(w))
+		vkf_unpark(ww_first(w)->task);
+}
+
+static int ww_wait_turn(struct vkf_wwlock *w, struct ww_waiter *me, bool interruptible)
+{
+	if (ww_is_my_turn(w, me))
+		return 0;
+	if (ww_must_die(w, me))
+		return -EDEADLK;
+	ww_queue(w, me);
+	for (;;) {
+		guard_unlock(&w->guard);
+		task_park(me->task, "wwlock", w, VKF_FOREVER);
+		guard_lock(&w->guard);
+		if (ww_is_my_turn(w, me)) {
+			vkf_list_del(&me->node);
+			return 0;
+		}
+		if (ww_must_die(w, me)) {
+			ww_leave(w, me);
+			return -EDEADLK;
+		}
+		if (interruptible && task_interrupted(me->task)) {
+			ww_leave(w, me);
+			return -VKF_ERESTARTSYS;
+		}
+	}
+}
+
+int vkf_wwlock_lock(struct vkf_wwlock *w, struct vkf_ww_ctx *ctx, bool interruptible)
+{
+	struct ww_waiter me = { .task = vkf_current() };
+	int r;
+
+	vkf_point("wwlock");
+	if (ww_owner(w) == me.task)
+		return -EALREADY;
+	debug_may_lock_ww(me.task, ctx);
+	me.stamp = ctx ? ctx->stamp : ww_next_stamp();
+	me.holds = me.task->n_ww > 0;
+	vkf_list_init(&me.node);
+
+	guard_lock(&w->guard);
+	r = ww_wait_turn(w, &me, interruptible);
+	if (!r)
+		ww_take(w, me.task, ctx);
+	guard_unlock(&w->guard);
+	return r;
+}
+
+void vkf_wwlock_lock_slow(struct vkf_wwlock *w, struct vkf_ww_ctx *ctx)
+{
+	int r;
+
+	/* With nothing held there is nothing to die for, so there is no failure. */
+	VKF_ASSERT(vkf_current()->n_ww == 0);
+	r = vkf_wwlock_lock(w, ctx, false);
+	VKF_ASSERT(r == 0);
+	(void)r;
+}
+
+bool vkf_wwlock_trylock(struct vkf_wwlock *w)
+{
+	bool taken = false;
+
+	vkf_point("trylock");
+	guard_lock(&w->guard);
+	if (!ww_owner(w) && vkf_list_empty(&w->waiters)) {
+		ww_take(w, vkf_current(), NULL);
+		taken = true;
+	}
+	guard_unlock(&w->guard);
+	return taken;
+}
+
+void vkf_wwlock_unlock(struct vkf_wwlock *w)
+{
+	struct vkf_task *task = vkf_current();
+
+	VKF_ASSERT(ww_owner(w) == task);
+	guard_lock(&w->guard);
+	if (w->ctx)
+		w->ctx->n_held--;
+	task->n_ww--;
+	w->ctx = NULL;
+	w->stamp = 0;
+	atomic_store_explicit(&w->owner, NULL, memory_order_relaxed);
+	if (ww_first(w))
+		vkf_unpark(ww_first(w)->task);
+	guard_unlock(&w->guard);
+	vkf_point("wwunlock");
+}
+
+bool vkf_wwlock_is_mine(const struct vkf_wwlock *w)
+{
+	return ww_owner(w) == vkf_current();
+}
