@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire/nested.h"
 
-/* kfd_ioctl.h leans on its includer for the integer types. */
-#include <linux/types.h>
-#include <linux/ioctl.h>
 #include <linux/kfd_ioctl.h>
 #include <stddef.h>
 

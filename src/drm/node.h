@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef VKFD_DRM_DRM_H
-#define VKFD_DRM_DRM_H
+#ifndef VKFD_DRM_NODE_H
+#define VKFD_DRM_NODE_H
 
 /**
  * DOC: The amdgpu nodes: what libdrm_amdgpu asks before it does anything
