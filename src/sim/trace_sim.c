@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/trace_sim.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+void sim_trace_init(struct sim_trace_buf *b)
+{
+	*b = (struct sim_trace_buf){ .hash = VKF_HASH_SEED };
+}
+
+void sim_trace_fini(struct sim_trace_buf *b)
+{
+	free(b->text);
+	sim_trace_init(b);
+}
+
+static bool trace_reserve(struct sim_trace_buf *b, size_t len)
+{
+	size_t cap = VKF_MAX(b->cap * 2, (size_t)4096);
+	char *p;
+
+	if (b->len + len + 1 <= b->cap)
+		return true;
+	while (cap < b->len + len + 1)
+		cap *= 2;
+	p = cap <= SIM_TRACE_KEEP ? realloc(b->text, cap) : NULL;
+	if (!p)
+		return false;
+	b->text = p;
+	b->cap = cap;
+	return true;
+}
+
+void sim_trace_append(struct sim_trace_buf *b, const char *bytes, size_t len)
+{
+	b->hash = vkf_hash_bytes(b->hash, bytes, len);
+	if (b->full || !trace_reserve(b, len)) {
+		b->full = 1;
+		return;
+	}
+	memcpy(b->text + b->len, bytes, len);
+	b->len += len;
+	b->text[b->len] = '\0';
+}
