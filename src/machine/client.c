@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: One client's hardware
+ *
+ * The driver's side of gpu/ctrl.h: it writes VMs, queues and generations, and reads
+ * acknowledgements and interrupts. The client can write all of the control block,
+ * so nothing that is read there is used as an index or a length unchecked, and
+ * every wait for the engine is bounded; an engine that does not answer is told to
+ * quit and counts as gone.
+ */
+#include "machine/priv.h"
+
+#include <errno.h>
+#include <string.h>
+#include "base/bitmap.h"
+#include "base/env.h"
+#include "mm/client.h"
+
+_Static_assert(MM_PT_BYTES == GPU_PT_TABLE_BYTES, "mm and the engine agree on a table's size");
+_Static_assert(MM_LINK_ARENA == GPU_BACKING_ARENA && MM_LINK_USER == GPU_BACKING_USER &&
+		       MM_LINK_BAR == GPU_BACKING_BAR,
+	       "mm and the engine agree on what a leaf's link is");
+
+/* queue_preemption_timeout_ms of the kernel; an invalidation is far shorter than a stop. */
+#define STOP_TIMEOUT_NS (9000 * VKF_NSEC_PER_MSEC)
+#define QUIESCE_TIMEOUT_NS (2000 * VKF_NSEC_PER_MSEC)
+#define SPINS 200
+#define NAP_NS UINT64_C(20000)
+
+struct machine_client {
+	struct machine *machine;
+	struct machine_regions regions;
+	struct mm_client *mm;
+	struct vkf_mutex lock;  /* rank DEVICE; protects the queue slots and command words */
+	uint64_t used[VKF_BITMAP_WORDS(GPU_MAX_QUEUES)]; /* protected by @lock */
+};
+
+static bool engine_lives(struct gpu_ctrl *ctrl)
+{
+	uint32_t s = atomic_load(&ctrl->engine);
+
+	return s == GPU_ENGINE_RUNNING || s == GPU_ENGINE_ASLEEP;
+}
+
+/* It had all the time there is: whatever it is doing now is nobody's business any more. */
+static void abandon_engine(struct machine_client *mc)
+{
+	atomic_store(&mc->regions.ctrl->quit, 1);
+	atomic_store(&mc->regions.ctrl->engine, GPU_ENGINE_DEAD);
+	mc->regions.wake_engine(mc->regions.cookie);
+}
+
+static void poke_engine(struct machine_client *mc)
+{
+	struct gpu_ctrl *ctrl = mc->regions.ctrl;
+
+	atomic_fetch_add(&ctrl->cmd_seq, 1);
+	if (atomic_load(&ctrl->engine) == GPU_ENGINE_ASLEEP)
+		mc->regions.wake_engine(mc->regions.cookie);
+}
+
+/* One step of waiting for the engine. False when @deadline has passed. */
+static bool wait_a_little(unsigned int *n, uint64_t deadline)
+{
+	if ((*n)++ < SPINS) {
+		vkf_relax();
+		return true;
+	}
+	vkf_sleep_ns(NAP_NS, false);
+	return vkf_now_ns() < deadline;
+}
+
+static void client_punch(void *cookie, uint64_t off, uint64_t len)
+{
+	struct machine_client *mc = cookie;
+
+	mc->regions.punch(mc->regions.cookie, off, len);
+}
+
+/* Each worker that was inside an instruction when the generation moved has left it. */
+static void client_invalidate(void *cookie, unsigned int gpu)
+{
+	struct machine_client *mc = cookie;
+	struct gpu_ctrl *ctrl = mc->regions.ctrl;
+
+	atomic_fetch_add(&ctrl->vm[gpu].generation, 1);
+	for (unsigned int i = 0; i < GPU_MAX_WORKERS; i++) {
+		uint64_t seq = atomic_load(&ctrl->worker[i].seq);
+		uint64_t deadline = vkf_now_ns() + QUIESCE_TIMEOUT_NS;
+		unsigned int n = 0;
+
+		while (seq & 1 && engine_lives(ctrl) && atomic_load(&ctrl->worker[i].seq) == seq) {
+			if (!wait_a_little(&n, deadline)) {
+				abandon_engine(mc);
+				return;
+			}
+		}
+	}
+}
+
+static const struct mm_client_ops client_ops = {
+	.punch = client_punch,
+	.invalidate = client_invalidate,
+};
+
+static void init_ctrl(struct machine_client *mc)
+{
+	const struct machine_profile *p = &mc->machine->profile;
+	struct gpu_ctrl *ctrl = mc->regions.ctrl;
+
+	ctrl->n_gpus = p->n_gpus;
+	ctrl->pt_tables = mc->regions.pt_tables;
+	ctrl->arena_bytes = mc->regions.arena_bytes;
+	ctrl->bar_bytes = mc->regions.bar_bytes;
+	for (unsigned int i = 0; i < p->n_gpus; i++) {
+		ctrl->vm[i].clock_khz = MACHINE_GPU_CLOCK_KHZ;
+		ctrl->vm[i].va_limit = (UINT64_C(1) << p->gpus[i].asic.va_bits) - 1;
+	}
+	ctrl->version = GPU_CTRL_VERSION;
+	ctrl->magic = GPU_CTRL_MAGIC;
+}
+
+int machine_client_create(struct machine *m, const struct machine_regions *regions,
+			  struct machine_client **ret_client)
+{
+	struct mm_client_config config = {
+		.pt_base = regions->pt,
+		.pt_tables = regions->pt_tables,
+		.arena_bytes = regions->arena_bytes,
+		.ops = &client_ops,
+	};
+	struct machine_client *mc;
+	int r;
+
+	if (regions->bar_bytes < m->profile.n_gpus * GPU_BAR_STRIDE || regions->pt_tables < 2)
+		return -EINVAL;
+	mc = vkf_zalloc(sizeof(*mc));
+	if (!mc)
+		return -ENOMEM;
+	mc->machine = m;
+	mc->regions = *regions;
+	vkf_mutex_init(&mc->lock, VKF_RANK_DEVICE);
+	config.cookie = mc;
+	r = mm_client_create(m->system, &config, &mc->mm);
+	if (r) {
+		vkf_mutex_fini(&mc->lock);
+		vkf_free(mc);
+		return r;
+	}
+	init_ctrl(mc);
+	*ret_client = mc;
+	return 0;
+}
+
+void machine_client_destroy(struct machine_client *mc)
+{
+	if (!mc)
+		return;
+	atomic_store(&mc->regions.ctrl->quit, 1);
+	atomic_store(&mc->regions.ctrl->engine, GPU_ENGINE_DEAD);
+	mm_client_destroy(mc->mm);
+	vkf_mutex_fini(&mc->lock);
+	vkf_free(mc);
+}
+
+struct mm_client *machine_client_mm(struct machine_client *mc)
+{
+	return mc->mm;
+}
+
+struct machine *machine_client_machine(struct machine_client *mc)
+{
+	return mc->machine;
+}
+
+void machine_client_set_vm(struct machine_client *mc, unsigned int gpu, struct mm_vm *vm)
+{
+	atomic_store(&mc->regions.ctrl->vm[gpu].root, vm ? mm_vm_root(vm) : 0);
+	client_invalidate(mc, gpu);
+}
+
+void machine_client_set_event_page(struct machine_client *mc, struct mm_bo *bo,
+				   unsigned int n_slots)
+{
+	struct gpu_ctrl *ctrl = mc->regions.ctrl;
+
+	atomic_store(&ctrl->event_slots, bo ? n_slots : 0);
+	atomic_store(&ctrl->event_page, bo ? mm_bo_arena(bo).v + 1 : 0);
+}
+
+bool machine_client_has_event_page(const struct machine_client *mc)
+{
+	return atomic_load(&mc->regions.ctrl->event_page) != 0;
+}
+
+/* ------------------------------------------------ queues */
+
+static struct gpu_ctrl_queue *slot_queue(struct machine_client *mc, int slot)
+{
+	return &mc->regions.ctrl->queue[slot];
+}
+
+int machine_queue_load(struct machine_client *mc, const struct machine_queue *q, bool run)
+{
+	struct gpu_ctrl *ctrl = mc->regions.ctrl;
+	struct gpu_ctrl_queue *hw;
+	unsigned int slot;
+
+	vkf_mutex_lock(&mc->lock);
+	slot = vkf_bitmap_first_zero(mc->used, GPU_MAX_QUEUES);
+	if (slot == GPU_MAX_QUEUES) {
+		vkf_mutex_unlock(&mc->lock);
+		return -ENOSPC;
+	}
+	vkf_bit_set(mc->used, slot);
+	hw = slot_queue(mc, (int)slot);
+	hw->type = q->type;
+	hw->gpu = q->gpu;
+	hw->queue_id = q->queue_id;
+	hw->doorbell = (uint32_t)machine_doorbell_offset(q->gpu) + q->doorbell;
+	hw->rptr_va = q->rptr_va;
+	hw->wptr_va = q->wptr_va;
+	atomic_store(&hw->ring_va, q->ring_va);
+	atomic_store(&hw->ring_bytes, q->ring_bytes);
+	atomic_store(&hw->rptr, 0);
+	atomic_store(&hw->packets, 0);
+	atomic_store(&hw->error, GPU_QERR_NONE);
+	atomic_store(&hw->want, run ? GPU_WANT_RUN : GPU_WANT_STOP);
+	atomic_fetch_add(&hw->want_seq, 1);
+	if (atomic_load(&ctrl->n_queues) <= slot)
+		atomic_store(&ctrl->n_queues, slot + 1);
+	poke_engine(mc);
+	vkf_mutex_unlock(&mc->lock);
+	return (int)slot;
+}
+
+/* Ask for @want and wait until the engine has seen it. */
+static int command(struct machine_client *mc, int slot, enum gpu_queue_want want)
+{
+	struct gpu_ctrl *ctrl = mc->regions.ctrl;
+	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
+	uint64_t deadline = vkf_now_ns() + STOP_TIMEOUT_NS;
+	unsigned int n = 0;
+	uint32_t seq;
+
+	vkf_mutex_lock(&mc->lock);
+	atomic_store(&hw->want, want);
+	seq = atomic_fetch_add(&hw->want_seq, 1) + 1;
+	poke_engine(mc);
+	vkf_mutex_unlock(&mc->lock);
+	while (engine_lives(ctrl) && atomic_load(&hw->ack_seq) != seq) {
+		if (!wait_a_little(&n, deadline)) {
+			abandon_engine(mc);
+			return -ETIME;
+		}
+	}
+	return 0;
+}
+
+int machine_queue_run(struct machine_client *mc, int slot, bool run)
+{
+	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
+
+	if (!run)
+		return command(mc, slot, GPU_WANT_STOP);
+	vkf_mutex_lock(&mc->lock);
+	atomic_store(&hw->want, GPU_WANT_RUN);
+	atomic_fetch_add(&hw->want_seq, 1);
+	poke_engine(mc);
+	vkf_mutex_unlock(&mc->lock);
+	return 0;
+}
+
+void machine_queue_set_ring(struct machine_client *mc, int slot, uint64_t va, uint64_t bytes)
+{
+	atomic_store(&slot_queue(mc, slot)->ring_va, va);
+	atomic_store(&slot_queue(mc, slot)->ring_bytes, bytes);
+}
+
+int machine_queue_unload(struct machine_client *mc, int slot)
+{
+	int r = command(mc, slot, GPU_WANT_STOP);
+
+	vkf_mutex_lock(&mc->lock);
+	atomic_store(&slot_queue(mc, slot)->want, GPU_WANT_NONE);
+	vkf_bit_clear(mc->used, (unsigned int)slot);
+	vkf_mutex_unlock(&mc->lock);
+	return r;
+}
+
+unsigned int machine_queue_error(struct machine_client *mc, int slot)
+{
+	return atomic_load(&slot_queue(mc, slot)->error);
+}
+
+uint64_t machine_queue_packets(struct machine_client *mc, int slot)
+{
+	return atomic_load(&slot_queue(mc, slot)->packets);
+}
+
+bool machine_irq_next(struct machine_client *mc, struct gpu_irq *ret_irq)
+{
+	struct gpu_ctrl *ctrl = mc->regions.ctrl;
+
+	for (;;) {
+		uint32_t rptr = atomic_load_explicit(&ctrl->irq_rptr, memory_order_relaxed);
+		struct gpu_irq irq;
+
+		if (atomic_load_explicit(&ctrl->irq_wptr, memory_order_acquire) == rptr)
+			return false;
+		memcpy(&irq, &ctrl->irq[rptr % GPU_IRQ_ENTRIES], sizeof(irq));
+		atomic_store_explicit(&ctrl->irq_rptr, rptr + 1, memory_order_release);
+		if (irq.gpu >= mc->machine->profile.n_gpus || irq.slot >= GPU_MAX_QUEUES)
+			continue;
+		*ret_irq = irq;
+		return true;
+	}
+}
