@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+#include "driver/driver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/env.h"
+#include "base/lock.h"
+#include "base/ref.h"
+#include "drm/node.h"
+#include "mm/device.h"
+
+struct driver {
+	struct machine *machine;
+	struct kfd_driver *kfd;
+	struct vkf_mutex lock;    /* rank DRIVER; protects all below */
+	struct vkf_list clients;  /* of driver_client.link, oldest first */
+	struct vkf_list files;    /* of driver_file.link */
+	uint64_t next_id;
+	unsigned int n_clients, n_files;
+};
+
+struct driver_client {
+	struct driver *driver;
+	struct vkf_list link;      /* protected by driver.lock */
+	uint64_t id;
+	int32_t pid;
+	char comm[16];
+	struct machine_client *hw;
+	struct vkf_mutex lock;     /* rank CLIENT: making @kfd */
+	_Atomic(struct kfd_process *) kfd; /* set once, at the first open of /dev/kfd */
+};
+
+enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD };
+
+struct driver_file {
+	struct driver *driver;
+	struct vkf_ref ref;        /* the open file, and each call under way */
+	struct vkf_list link;      /* protected by driver.lock */
+	uint64_t id, client;
+	enum file_kind kind;
+	struct machine_render *render; /* RENDER, CARD */
+	_Atomic(struct kfd_process *) owner; /* KFD: NULL once its process is gone */
+};
+
+int driver_create(const struct machine_profile *profile, struct driver **ret_driver)
+{
+	struct driver *d = vkf_zalloc(sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	vkf_mutex_init(&d->lock, VKF_RANK_DRIVER);
+	vkf_list_init(&d->clients);
+	vkf_list_init(&d->files);
+	d->next_id = 1;
+	r = machine_create(profile, &d->machine);
+	if (r)
+		goto err_free;
+	r = kfd_driver_create(d->machine, &d->kfd);
+	if (r)
+		goto err_machine;
+	*ret_driver = d;
+	return 0;
+
+err_machine:
+	machine_destroy(d->machine);
+err_free:
+	vkf_mutex_fini(&d->lock);
+	vkf_free(d);
+	return r;
+}
+
+void driver_destroy(struct driver *d)
+{
+	if (!d)
+		return;
+	VKF_ASSERT(vkf_list_empty(&d->clients) && vkf_list_empty(&d->files));
+	kfd_driver_destroy(d->kfd);
+	machine_destroy(d->machine);
+	vkf_mutex_fini(&d->lock);
+	vkf_free(d);
+}
+
+struct machine *driver_machine(struct driver *d)
+{
+	return d->machine;
+}
+
+/* ------------------------------------------------ clients */
+
+int driver_client_create(struct driver *d, const struct driver_client_config *config,
+			 struct driver_client **ret_client)
+{
+	struct driver_client *c = vkf_zalloc(sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	r = machine_client_create(d->machine, &config->regions, &c->hw);
+	if (r) {
+		vkf_free(c);
+		return r;
+	}
+	c->driver = d;
+	c->pid = config->pid;
+	snprintf(c->comm, sizeof(c->comm), "%s", config->comm);
+	vkf_mutex_init(&c->lock, VKF_RANK_CLIENT);
+	vkf_mutex_lock(&d->lock);
+	c->id = d->next_id++;
+	vkf_list_add_tail(&c->link, &d->clients);
+	d->n_clients++;
+	vkf_mutex_unlock(&d->lock);
+	*ret_client = c;
+	return 0;
+}
+
+/* Descriptors of /dev/kfd may outlive the process that opened them; calls on them fail then. */
+static void orphan_files(struct driver *d, const struct kfd_process *p)
+{
+	struct driver_file *f;
+
+	vkf_list_for_each(f, &d->files, link) {
+		if (f->kind == FILE_KFD && atomic_load(&f->owner) == p)
+			atomic_store(&f->owner, NULL);
+	}
+}
+
+void driver_client_destroy(struct driver_client *c)
+{
+	struct kfd_process *p = atomic_load(&c->kfd);
+	struct driver *d = c->driver;
+
+	vkf_mutex_lock(&d->lock);
+	vkf_list_del(&c->link);
+	d->n_clients--;
+	if (p)
+		orphan_files(d, p);
+	vkf_mutex_unlock(&d->lock);
+	if (p)
+		kfd_process_destroy(p);
+	machine_client_destroy(c->hw);
+	vkf_mutex_fini(&c->lock);
+	vkf_free(c);
+}
+
+uint64_t driver_client_id(const struct driver_client *c)
+{
+	return c->id;
+}
+
+static int client_kfd(struct driver_client *c, struct kfd_process **ret_process)
+{
+	struct kfd_process *p;
+	int r = 0;
+
+	vkf_mutex_lock(&c->lock);
+	p = atomic_load(&c->kfd);
+	if (!p)
+		r = kfd_process_create(c->driver->kfd, c->hw, c->pid, &p);
+	if (!r) {
+		atomic_store(&c->kfd, p);
+		*ret_process = p;
+	}
+	vkf_mutex_unlock(&c->lock);
+	return r;
+}
+
+/* ------------------------------------------------ files */
+
+/* The GPU behind a DRM minor. Return: its number, or -ENODEV. */
+static int gpu_of_minor(struct driver *d, unsigned int minor, enum file_kind *ret_kind)
+{
+	const struct machine_profile *p = machine_profile(d->machine);
+
+	for (unsigned int i = 0; i < p->n_gpus; i++) {
+		if (p->gpus[i].render_minor == minor || p->gpus[i].card_minor == minor) {
+			*ret_kind = p->gpus[i].render_minor == minor ? FILE_RENDER : FILE_CARD;
+			return (int)i;
+		}
+	}
+	return -ENODEV;
+}
+
+static int open_kfd(struct driver_client *c, struct driver_file *f)
+{
+	struct kfd_process *p;
+	int r = client_kfd(c, &p);
+
+	if (!r) {
+		f->kind = FILE_KFD;
+		atomic_store(&f->owner, p);
+	}
+	return r;
+}
+
+static int open_drm(struct driver_client *c, unsigned int minor, struct driver_file *f)
+{
+	int gpu = gpu_of_minor(c->driver, minor, &f->kind);
+
+	return gpu < 0 ? gpu : machine_render_open(c->driver->machine, (unsigned int)gpu, &f->render);
+}
+
+int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
+		struct driver_file **ret_file)
+{
+	struct driver *d = c->driver;
+	struct driver_file *f = vkf_zalloc(sizeof(*f));
+	int r = -ENXIO;
+
+	if (!f)
+		return -ENOMEM;
+	if (major == MACHINE_KFD_MAJOR)
+		r = minor ? -ENODEV : open_kfd(c, f);
+	else if (major == MACHINE_DRM_MAJOR)
+		r = open_drm(c, minor, f);
+	if (r) {
+		vkf_free(f);
+		return r;
+	}
+	f->driver = d;
+	f->client = c->id;
+	vkf_ref_init(&f->ref);
+	vkf_mutex_lock(&d->lock);
+	f->id = d->next_id++;
+	vkf_list_add_tail(&f->link, &d->files);
+	d->n_files++;
+	vkf_mutex_unlock(&d->lock);
+	*ret_file = f;
+	return 0;
+}
+
+void driver_file_put(struct driver_file *f)
+{
+	if (!f || !vkf_ref_put(&f->ref))
+		return;
+	machine_render_put(f->render);
+	vkf_free(f);
+}
+
+void driver_close(struct driver_file *f)
+{
+	struct driver *d = f->driver;
+
+	vkf_mutex_lock(&d->lock);
+	vkf_list_del(&f->link);
+	d->n_files--;
+	vkf_mutex_unlock(&d->lock);
+	driver_file_put(f);
+}
+
+uint64_t driver_file_id(const struct driver_file *f)
+{
+	return f->id;
+}
+
+uint64_t driver_file_client(const struct driver_file *f)
+{
+	return f->client;
+}
+
+struct driver_file *driver_file_lookup(struct driver *d, uint64_t id)
+{
+	struct driver_file *f, *found = NULL;
+
+	vkf_mutex_lock(&d->lock);
+	vkf_list_for_each(f, &d->files, link) {
+		if (f->id == id) {
+			vkf_ref_get(&f->ref);
+			found = f;
+			break;
+		}
+	}
+	vkf_mutex_unlock(&d->lock);
+	return found;
+}
+
+struct machine_render *driver_file_render(struct driver_file *f)
+{
+	return f->render;
+}
+
+/* ------------------------------------------------ calls */
+
+int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call *call,
+		 uint32_t cmd, uint64_t arg)
+{
+	if (f->kind == FILE_KFD)
+		return kfd_ioctl(atomic_load(&f->owner), atomic_load(&c->kfd), call, cmd, arg);
+	return drm_ioctl(f->render, f->kind == FILE_CARD, call, cmd, arg);
+}
+
+int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
+		int prot, int flags, struct machine_map *ret_map)
+{
+	if (f->kind == FILE_KFD)
+		return kfd_mmap(atomic_load(&f->owner), atomic_load(&c->kfd), offset, len, ret_map);
+	return machine_render_mmap(f->render, offset, len, prot, flags, ret_map);
+}
+
+void driver_interrupts(struct driver_client *c, void (*log)(const char *line))
+{
+	struct kfd_process *p = atomic_load(&c->kfd);
+	struct gpu_irq irq;
+	char line[192];
+
+	while (machine_irq_next(c->hw, &irq)) {
+		if (!p)
+			continue;
+		line[0] = '\0';
+		kfd_interrupt(p, &irq, line, sizeof(line));
+		if (line[0])
+			log(line);
+	}
+}
+
+/* ------------------------------------------------ what it looks like from outside */
+
+void driver_for_each_client(struct driver *d,
+			    void (*fn)(void *cookie, const struct driver_client_stat *stat),
+			    void *cookie)
+{
+	struct driver_client *c;
+
+	vkf_mutex_lock(&d->lock);
+	vkf_list_for_each(c, &d->clients, link) {
+		struct kfd_process *p = atomic_load(&c->kfd);
+		struct driver_client_stat stat = {
+			.id = c->id,
+			.pid = c->pid,
+			.has_kfd = p != NULL,
+		};
+
+		memcpy(stat.comm, c->comm, sizeof(stat.comm));
+		if (p)
+			kfd_process_stat(p, &stat.kfd);
+		fn(cookie, &stat);
+	}
+	vkf_mutex_unlock(&d->lock);
+}
+
+unsigned int driver_n_clients(struct driver *d)
+{
+	unsigned int n;
+
+	vkf_mutex_lock(&d->lock);
+	n = d->n_clients;
+	vkf_mutex_unlock(&d->lock);
+	return n;
+}
+
+unsigned int driver_n_files(struct driver *d)
+{
+	unsigned int n;
+
+	vkf_mutex_lock(&d->lock);
+	n = d->n_files;
+	vkf_mutex_unlock(&d->lock);
+	return n;
+}
+
+void driver_usage(struct driver *d, struct machine_usage *ret_usage)
+{
+	const struct machine_profile *p = machine_profile(d->machine);
+
+	memset(ret_usage, 0, sizeof(*ret_usage));
+	for (unsigned int i = 0; i < p->n_gpus; i++) {
+		struct mm_device_usage u;
+
+		mm_device_usage(machine_device(d->machine, i), &u);
+		ret_usage->vram_used[i] = u.vram_managed;
+		ret_usage->visible_used[i] = u.visible_managed;
+		ret_usage->gtt_used[i] = u.gtt_used;
+	}
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_DRIVER_DRIVER_H
+#define VKFD_DRIVER_DRIVER_H
+
+/**
+ * DOC: The driver without a transport
+ *
+ * What the daemon and the library have in common: a machine, its KFD, the open
+ * files of its devices, and the clients (address spaces) that call. Who serves a
+ * call is a task of base/sched.h; any number of them may be inside at once.
+ *
+ * A client's id and a file's id are never used twice.
+ */
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/call.h"
+#include "kfd/kfd.h"
+#include "machine/machine.h"
+#include "machine/sysfs.h"
+
+struct driver;
+struct driver_client;
+struct driver_file;
+
+int driver_create(const struct machine_profile *profile, struct driver **ret_driver);
+/* Every client and file is gone. */
+void driver_destroy(struct driver *d);
+struct machine *driver_machine(struct driver *d);
+
+struct driver_client_config {
+	int32_t pid;
+	const char *comm;
+	struct machine_regions regions;
+};
+
+/* A new address space. Return: 0, -ENOMEM, -EINVAL. */
+int driver_client_create(struct driver *d, const struct driver_client_config *config,
+			 struct driver_client **ret_client);
+/* The address space is gone, and no call of it is being served any more: all that it had ends. */
+void driver_client_destroy(struct driver_client *c);
+uint64_t driver_client_id(const struct driver_client *c);
+
+/**
+ * driver_open() - open a character device
+ *
+ * Return: 0; -ENODEV or -ENXIO: no such device; -ENOMEM; -ENOSPC: no PASID left.
+ */
+int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
+		struct driver_file **ret_file);
+/* The last descriptor of it was closed. */
+void driver_close(struct driver_file *f);
+uint64_t driver_file_id(const struct driver_file *f);
+/* The client that opened it, by id. */
+uint64_t driver_file_client(const struct driver_file *f);
+/* A reference to an open file by its id, for the time of a call; NULL when there is none. */
+struct driver_file *driver_file_lookup(struct driver *d, uint64_t id);
+void driver_file_put(struct driver_file *f);
+/* Borrowed, or NULL when it is no render node. */
+struct machine_render *driver_file_render(struct driver_file *f);
+
+/* Return: 0 or a negative errno; -VKF_ERESTARTSYS when interrupted. */
+int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call *call,
+		 uint32_t cmd, uint64_t arg);
+int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
+		int prot, int flags, struct machine_map *ret_map);
+
+/* Take every interrupt out of the client's ring; @log is told what the driver's log should say. */
+void driver_interrupts(struct driver_client *c, void (*log)(const char *line));
+
+struct driver_client_stat {
+	uint64_t id;
+	int32_t pid;
+	char comm[16];
+	bool has_kfd;
+	struct kfd_process_stat kfd;
+};
+
+/* Call @fn for each client, oldest first. It must not call back into the driver. */
+void driver_for_each_client(struct driver *d,
+			    void (*fn)(void *cookie, const struct driver_client_stat *stat),
+			    void *cookie);
+unsigned int driver_n_clients(struct driver *d);
+unsigned int driver_n_files(struct driver *d);
+void driver_usage(struct driver *d, struct machine_usage *ret_usage);
+
+#endif
