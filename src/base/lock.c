@@ -116,6 +116,22 @@ static void debug_unlock(struct vkf_mutex *m)
 	}
 }
 
+/* Before a wait that gives @m back and takes it again: it must be the innermost. */
+static void debug_may_wait(const struct vkf_mutex *m)
+{
+	struct vkf_task *task = vkf_current();
+	unsigned int i;
+
+	if (m->owner != task)
+		vkf_panic(__FILE__, __LINE__, "wait without the mutex held");
+	for (i = 0; i < task->n_held; i++) {
+		if (task->held[i] != m && task->held[i]->rank >= m->rank)
+			vkf_panic(__FILE__, __LINE__, "lock rank reversal in a wait");
+	}
+	if (task->n_ww && m->rank <= VKF_RANK_RESV)
+		vkf_panic(__FILE__, __LINE__, "lock rank reversal in a wait under a reservation");
+}
+
 /* Before a wwlock is waited for; @ctx as given to vkf_wwlock_lock(). */
 static void debug_may_lock_ww(struct vkf_task *task, const struct vkf_ww_ctx *ctx)
 {
@@ -134,6 +150,10 @@ static void debug_may_lock_ww(struct vkf_task *task, const struct vkf_ww_ctx *ct
 #else
 
 static void debug_may_lock(const struct vkf_mutex *m)
+{
+}
+
+static void debug_may_wait(const struct vkf_mutex *m)
 {
 }
 
@@ -313,13 +333,11 @@ VKF_NO_TS int vkf_cond_wait(struct vkf_cond *c, struct vkf_mutex *m, uint64_t de
 	struct vkf_task *task = vkf_current();
 	int r;
 
+	debug_may_wait(m);
 	guard_lock(&c->guard);
 	task_wait_begin(task, c->waiters.prev);
 	guard_unlock(&c->guard);
 	vkf_mutex_unlock(m);
-	/* Taken again at the end: die now, rather than in a rare deadlock then. */
-	debug_may_lock(m);
-
 	r = cond_sleep(c, task, deadline_ns, interruptible);
 	guard_lock(&c->guard);
 	if (task_is_waiting(task))
@@ -461,28 +479,29 @@ static void ww_leave(struct vkf_wwlock *w, struct ww_waiter *me)
 
 static int ww_wait_turn(struct vkf_wwlock *w, struct ww_waiter *me, bool interruptible)
 {
+	int r = 0;
+
 	if (ww_is_my_turn(w, me))
 		return 0;
 	if (ww_must_die(w, me))
 		return -EDEADLK;
 	ww_queue(w, me);
-	for (;;) {
-		guard_unlock(&w->guard);
-		task_park(me->task, "wwlock", w, VKF_FOREVER);
-		guard_lock(&w->guard);
-		if (ww_is_my_turn(w, me)) {
-			vkf_list_del(&me->node);
-			return 0;
-		}
+	while (!r && !ww_is_my_turn(w, me)) {
 		if (ww_must_die(w, me)) {
-			ww_leave(w, me);
-			return -EDEADLK;
-		}
-		if (interruptible && task_interrupted(me->task)) {
-			ww_leave(w, me);
-			return -VKF_ERESTARTSYS;
+			r = -EDEADLK;
+		} else if (interruptible && task_interrupted(me->task)) {
+			r = -VKF_ERESTARTSYS;
+		} else {
+			guard_unlock(&w->guard);
+			task_park(me->task, "wwlock", w, VKF_FOREVER);
+			guard_lock(&w->guard);
 		}
 	}
+	if (r)
+		ww_leave(w, me);
+	else
+		vkf_list_del(&me->node);
+	return r;
 }
 
 int vkf_wwlock_lock(struct vkf_wwlock *w, struct vkf_ww_ctx *ctx, bool interruptible)

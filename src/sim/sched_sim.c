@@ -12,7 +12,7 @@
 #include "sim/coro.h"
 #include "sim/trace_sim.h"
 
-#define STACK_SIZE        VKF_KIB(256)
+#define STACK_SIZE        VKF_MIB(1) /* of address space: only touched pages cost */
 #define STEP_NS           20   /* a scheduling step */
 #define RELAX_NS          1000 /* a turn of somebody's polling loop */
 #define POINT_SWITCH_ODDS 4    /* one in so many locks or unlocks switches tasks */
