@@ -28,6 +28,14 @@
  * engine acts at its next boundary and copies want_seq to @ack_seq. While no
  * engine is there (engine is not GPU_ENGINE_RUNNING or _ASLEEP) nothing runs and
  * nobody waits.
+ *
+ * Every change of @want bumps @want_seq, freeing a slot (NONE) too. A queue that is
+ * stopped in the middle of a packet goes on inside that packet when RUN is the very
+ * next change; after any other it begins the packet at @rptr anew. Who puts a new
+ * queue into a slot clears the engine's fields (rptr, error, packets) before RUN.
+ *
+ * Generations only grow. The bump, and the reading of a worker's @seq after it, are
+ * sequentially consistent.
  */
 #include <stdatomic.h>
 #include <stdint.h>

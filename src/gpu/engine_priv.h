@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_GPU_ENGINE_PRIV_H
+#define VKFD_GPU_ENGINE_PRIV_H
+
+/**
+ * DOC: What the parts of the engine share
+ *
+ * The engine believes its own copy of everything: sizes are copied once at init,
+ * a queue's parameters when it starts. What the client scribbles over the control
+ * block later can stop or confuse its own queues, but no index or pointer of the
+ * engine comes from it unchecked.
+ *
+ * A worker runs one queue at a time. Between gpu_worker_enter() and
+ * gpu_worker_leave() (a section; ctrl.h says why) it may translate addresses and
+ * hold host pointers; outside it holds none. One worker steps all queues today; the
+ * arrays are there for more, which will need an owner per queue.
+ *
+ * Results of everything that touches a packet:
+ *   0             the packet is complete
+ *   -EINPROGRESS  a piece of it is: leave the section, then come again
+ *   -EAGAIN       it waits for memory to change
+ *   -ENODATA      there is no (whole) packet
+ *   -EFAULT       it cannot reach memory; worker.fault says where
+ *   -EINVAL       it is malformed or unknown; worker.bad says what
+ */
+#include <errno.h>
+#include <string.h>
+#include "gpu/engine.h"
+#include "gpu/tlb.h"
+
+/* Packets of one queue before the next one has its turn; a piece of a long one counts as four. */
+#define GPU_STEP_BUDGET 16
+#define GPU_STEP_PIECE 4
+#define GPU_BOUNCE_BYTES 4096
+#define GPU_IB_DEPTH 4
+/* At most one for the packet, one for the refusal, one for the inactive signal. */
+#define GPU_QUEUE_IRQS 3
+
+struct gpu_fault_record {
+	uint64_t va; /* of the first byte that could not be reached */
+	uint32_t gpu;
+	uint32_t status; /* enum gpu_fault bits */
+};
+
+struct gpu_bad_packet {
+	uint32_t word;   /* its first */
+	uint32_t opcode;
+	uint32_t aql;    /* for queue_inactive_signal, AQL_ERROR_* */
+};
+
+/* struct gpu_ib - an indirect buffer being run */
+struct gpu_ib {
+	uint64_t va;
+	uint32_t words;
+	uint32_t pos;
+};
+
+/* struct gpu_queue - what the engine remembers of a slot of the control block */
+struct gpu_queue {
+	struct gpu_ctrl_queue *cq;
+	uint32_t slot;
+	uint32_t seen_seq; /* of want_seq; valid if @known */
+	bool known;
+	bool running;
+	bool parked;  /* stopped while it could go on: its progress is worth keeping */
+	bool blocked; /* the last step ended in -EAGAIN */
+	bool idle;    /* the last step ended in -ENODATA */
+	/* as of its start */
+	uint32_t type, gpu;
+	uint64_t ring_va, ring_bytes;
+	uint64_t rptr_va, wptr_va;
+	/* progress */
+	uint64_t rptr;
+	uint64_t seen_wptr; /* everything up to here was looked at */
+	uint64_t done;      /* of the packet at hand, in its own unit */
+	uint32_t polls;
+	uint32_t depth;     /* of @ib */
+	struct gpu_ib ib[GPU_IB_DEPTH];
+	uint64_t start_ts;
+	uint32_t n_irqs;    /* raised by packets, but not in the interrupt ring yet */
+	struct gpu_irq irq[GPU_QUEUE_IRQS];
+};
+
+struct gpu_worker {
+	struct gpu_engine *engine;
+	unsigned int index;
+	uint64_t seq; /* odd inside a section */
+	uint32_t fresh; /* bit per GPU: its @generation was read in this section */
+	uint32_t generation[GPU_MAX_GPUS];
+	struct gpu_fault_record fault;
+	struct gpu_bad_packet bad;
+	struct gpu_tlb tlb;
+	_Alignas(64) unsigned char bounce[GPU_BOUNCE_BYTES];
+};
+
+struct gpu_engine {
+	struct gpu_ctrl *ctrl;
+	const struct gpu_pt_table *pt;
+	uint64_t arena, bar; /* host addresses */
+	uint64_t arena_bytes, bar_bytes;
+	uint32_t pt_tables, n_gpus;
+	const struct gpu_engine_ops *ops;
+	const struct gpu_mem_ops *mem;
+	void *cookie;
+	unsigned int n_workers;
+	struct gpu_worker worker[GPU_MAX_WORKERS];
+	struct gpu_queue queue[GPU_MAX_QUEUES];
+};
+
+void gpu_worker_enter(struct gpu_worker *w);
+void gpu_worker_leave(struct gpu_worker *w);
+/* The GPU's clock now, in its own ticks. */
+uint64_t gpu_worker_clock(struct gpu_worker *w, unsigned int gpu);
+
+static inline int gpu_bad(struct gpu_worker *w, uint32_t word, uint32_t opcode, uint32_t aql)
+{
+	w->bad = (struct gpu_bad_packet){ .word = word, .opcode = opcode, .aql = aql };
+	return -EINVAL;
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/queue.h"
+#include "gpu/aql.h"
+#include "gpu/irq.h"
+#include "gpu/sdma.h"
+#include "spec/aql.h"
+
+static void drop_progress(struct gpu_queue *q)
+{
+	q->done = 0;
+	q->polls = 0;
+	q->depth = 0;
+	q->start_ts = 0;
+}
+
+/* A ring that the driver took away (UPDATE_QUEUE with no address) leaves nothing to run. */
+static bool ring_usable(const struct gpu_queue *q)
+{
+	uint64_t unit = q->type == GPU_QUEUE_AQL ? AQL_SLOT_BYTES : 4;
+
+	return q->ring_va && q->ring_bytes >= unit && VKF_IS_ALIGNED(q->ring_bytes, unit);
+}
+
+static void take_parameters(struct gpu_queue *q)
+{
+	struct gpu_ctrl_queue *cq = q->cq;
+
+	q->type = cq->type;
+	q->gpu = cq->gpu;
+	q->ring_va = atomic_load_explicit(&cq->ring_va, memory_order_relaxed);
+	q->ring_bytes = atomic_load_explicit(&cq->ring_bytes, memory_order_relaxed);
+	q->rptr_va = cq->rptr_va;
+	q->wptr_va = cq->wptr_va;
+}
+
+static void start(const struct gpu_engine *e, struct gpu_queue *q, bool resumed)
+{
+	take_parameters(q);
+	q->running = q->gpu < e->n_gpus && ring_usable(q) &&
+		     atomic_load_explicit(&q->cq->error, memory_order_acquire) == GPU_QERR_NONE;
+	q->blocked = false;
+	q->idle = false;
+	if (resumed)
+		return;
+	drop_progress(q);
+	q->n_irqs = 0;
+	q->rptr = atomic_load_explicit(&q->cq->rptr, memory_order_relaxed);
+	if (q->type != GPU_QUEUE_AQL)
+		q->rptr = VKF_ALIGN_DOWN(q->rptr, (uint64_t)4);
+}
+
+/* Do what the driver wants of the queue, if that is new, and say that it is done. */
+static void obey(const struct gpu_engine *e, struct gpu_queue *q)
+{
+	uint32_t seq = atomic_load_explicit(&q->cq->want_seq, memory_order_acquire);
+	uint32_t want;
+
+	if (q->known && seq == q->seen_seq)
+		return;
+	want = atomic_load_explicit(&q->cq->want, memory_order_acquire);
+	if (want == GPU_WANT_RUN)
+		start(e, q, q->known && (q->running || (q->parked && seq == q->seen_seq + 1)));
+	else
+		q->running = false;
+	q->parked = want == GPU_WANT_STOP;
+	q->seen_seq = seq;
+	q->known = true;
+	atomic_store_explicit(&q->cq->ack_seq, seq, memory_order_release);
+}
+
+static void give_up(struct gpu_worker *w, struct gpu_queue *q, int err)
+{
+	uint32_t error = err == -EFAULT ? GPU_QERR_FAULT : GPU_QERR_PACKET;
+
+	if (err == -EFAULT) {
+		gpu_irq_post_fault(q, &w->fault);
+	} else {
+		gpu_irq_post_bad_packet(q, &w->bad);
+		if (q->type == GPU_QUEUE_AQL)
+			gpu_aql_refuse(w, q, w->bad.aql);
+	}
+	q->running = false;
+	atomic_store_explicit(&q->cq->error, error, memory_order_release);
+}
+
+static int step(struct gpu_worker *w, struct gpu_queue *q)
+{
+	switch (q->type) {
+	case GPU_QUEUE_SDMA:
+	case GPU_QUEUE_SDMA_XGMI:
+		return gpu_sdma_step(w, q);
+	case GPU_QUEUE_AQL:
+		return gpu_aql_step(w, q);
+	default:
+		return gpu_bad(w, 0, 0, 0);
+	}
+}
+
+/* One packet or piece, as a section of its own. */
+static int section(struct gpu_worker *w, struct gpu_queue *q)
+{
+	int e;
+
+	gpu_worker_enter(w);
+	e = step(w, q);
+	if (e == -EFAULT || e == -EINVAL)
+		give_up(w, q, e);
+	gpu_worker_leave(w);
+	return e;
+}
+
+unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q)
+{
+	int budget = GPU_STEP_BUDGET;
+	unsigned int found = 0;
+
+	while (budget > 0) {
+		int e;
+
+		obey(w->engine, q);
+		if (gpu_irq_deliver(w, q))
+			return found | GPU_STEP_WAITING;
+		if (!q->running)
+			return found;
+		e = section(w, q);
+		q->blocked = e == -EAGAIN;
+		q->idle = e == -ENODATA;
+		if (q->idle)
+			return found;
+		if (q->blocked)
+			return found | GPU_STEP_WAITING;
+		found = GPU_STEP_WORKED;
+		budget -= e == -EINPROGRESS ? GPU_STEP_PIECE : 1;
+	}
+	/* The last packet's interrupt is not kept for the next turn. */
+	if (gpu_irq_deliver(w, q))
+		found |= GPU_STEP_WAITING;
+	return found;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/sdma.h"
+#include "gpu/irq.h"
+#include "gpu/ring.h"
+#include "gpu/sdma_copy.h"
+#include "gpu/vmem.h"
+#include "spec/sdma_v4.h"
+
+#define MAX_FIXED_WORDS SDMA_V4_RECT_WORDS
+
+typedef int (*sdma_run_fn)(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+			   const uint32_t *p);
+
+/* struct sdma_op - one packet that we know */
+struct sdma_op {
+	uint8_t op, sub_op;
+	uint8_t words;                          /* its fixed part */
+	uint64_t (*total)(const uint32_t *p);   /* words in all, from the fixed part; NULL: fixed */
+	sdma_run_fn run;
+};
+
+static uint64_t nop_total(const uint32_t *p)
+{
+	return SDMA_V4_NOP_WORDS + (uint64_t)sdma_v4_nop_get_count(p);
+}
+
+static uint64_t copy_total(const uint32_t *p)
+{
+	return sdma_v4_copy_get_broadcast(p) ? SDMA_V4_BROADCAST_WORDS : SDMA_V4_COPY_WORDS;
+}
+
+static uint64_t write_total(const uint32_t *p)
+{
+	return SDMA_V4_WRITE_WORDS + (uint64_t)sdma_v4_write_get_count(p) + 1;
+}
+
+static int bad(struct gpu_worker *w, const uint32_t *p)
+{
+	return gpu_bad(w, p[0], sdma_v4_header_get_op(p), 0);
+}
+
+static int run_nothing(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		       const uint32_t *p)
+{
+	return 0;
+}
+
+static int run_indirect(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+			const uint32_t *p)
+{
+	uint64_t base = sdma_v4_indirect_get_base(p);
+
+	if (q->depth || !VKF_IS_ALIGNED(base, (uint64_t)4))
+		return bad(w, p);
+	if (!sdma_v4_indirect_get_size(p))
+		return 0;
+	q->ib[0] = (struct gpu_ib){ .va = base, .words = sdma_v4_indirect_get_size(p) };
+	q->depth = 1;
+	return -EINPROGRESS;
+}
+
+static int run_fence(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		     const uint32_t *p)
+{
+	uint64_t addr = sdma_v4_fence_get_addr(p);
+
+	if (!VKF_IS_ALIGNED(addr, (uint64_t)4))
+		return bad(w, p);
+	return gpu_vmem_store32(w, q->gpu, addr, sdma_v4_fence_get_data(p));
+}
+
+static int run_trap(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		    const uint32_t *p)
+{
+	gpu_irq_post_event(q, sdma_v4_trap_get_ctx(p));
+	return 0;
+}
+
+/* The comparisons of polls, by the hardware's number. */
+static bool compare(unsigned int func, uint32_t value, uint32_t ref)
+{
+	const bool holds[] = { true,	      value < ref,  value <= ref, value == ref,
+			       value != ref, value >= ref, value > ref };
+
+	return holds[func];
+}
+
+static int run_poll(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		    const uint32_t *p)
+{
+	uint64_t addr = sdma_v4_poll_get_addr(p);
+	uint32_t retry = sdma_v4_poll_get_retry(p), value;
+	int e;
+
+	if (!sdma_v4_poll_get_mem(p)) {
+		if (sdma_v4_poll_get_hdp_flush(p) || addr == SDMA_V4_POLL_HDP_ADDR)
+			return 0;
+		return bad(w, p);
+	}
+	if (sdma_v4_poll_get_func(p) > 6 || !VKF_IS_ALIGNED(addr, (uint64_t)4))
+		return bad(w, p);
+	e = gpu_vmem_load32(w, q->gpu, addr, &value);
+	if (e)
+		return e;
+	if (compare(sdma_v4_poll_get_func(p), value & sdma_v4_poll_get_mask(p),
+		    sdma_v4_poll_get_value(p)))
+		return 0;
+	if (retry != SDMA_V4_POLL_FOREVER && q->polls++ >= retry)
+		return 0;
+	return -EAGAIN;
+}
+
+static int run_atomic(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		      const uint32_t *p)
+{
+	uint64_t addr = sdma_v4_atomic_get_addr(p);
+
+	if (sdma_v4_atomic_get_op(p) != SDMA_V4_ATOMIC_ADD64 || sdma_v4_atomic_get_loop(p) ||
+	    !VKF_IS_ALIGNED(addr, (uint64_t)8))
+		return bad(w, p);
+	return gpu_vmem_add64(w, q->gpu, addr, sdma_v4_atomic_get_data(p));
+}
+
+static int run_timestamp(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+			 const uint32_t *p)
+{
+	uint64_t addr = VKF_ALIGN_DOWN(sdma_v4_timestamp_get_addr(p), (uint64_t)8);
+
+	return gpu_vmem_store64(w, q->gpu, addr, gpu_worker_clock(w, q->gpu));
+}
+
+static const struct sdma_op ops[] = {
+	{ SDMA_V4_OP_NOP, 0, SDMA_V4_NOP_WORDS, nop_total, run_nothing },
+	{ SDMA_V4_OP_COPY, SDMA_V4_SUB_COPY_LINEAR, SDMA_V4_COPY_WORDS, copy_total,
+	  gpu_sdma_copy_linear },
+	{ SDMA_V4_OP_COPY, SDMA_V4_SUB_COPY_RECT, SDMA_V4_RECT_WORDS, NULL, gpu_sdma_copy_rect },
+	{ SDMA_V4_OP_WRITE, 0, SDMA_V4_WRITE_WORDS, write_total, gpu_sdma_write_linear },
+	{ SDMA_V4_OP_INDIRECT, 0, SDMA_V4_INDIRECT_WORDS, NULL, run_indirect },
+	{ SDMA_V4_OP_FENCE, 0, SDMA_V4_FENCE_WORDS, NULL, run_fence },
+	{ SDMA_V4_OP_TRAP, 0, SDMA_V4_TRAP_WORDS, NULL, run_trap },
+	{ SDMA_V4_OP_POLL_REGMEM, 0, SDMA_V4_POLL_WORDS, NULL, run_poll },
+	{ SDMA_V4_OP_ATOMIC, 0, SDMA_V4_ATOMIC_WORDS, NULL, run_atomic },
+	{ SDMA_V4_OP_CONST_FILL, 0, SDMA_V4_FILL_WORDS, NULL, gpu_sdma_fill },
+	{ SDMA_V4_OP_TIMESTAMP, SDMA_V4_SUB_TIMESTAMP_GET_GLOBAL, SDMA_V4_TIMESTAMP_WORDS, NULL,
+	  run_timestamp },
+	{ SDMA_V4_OP_DUMMY_TRAP, 0, SDMA_V4_DUMMY_TRAP_WORDS, NULL, run_nothing },
+	{ SDMA_V4_OP_DUMMY_TRAP_V6, 0, SDMA_V4_DUMMY_TRAP_WORDS, NULL, run_nothing },
+};
+
+static const struct sdma_op *find_op(const uint32_t *header)
+{
+	unsigned int i;
+
+	for (i = 0; i < VKF_ARRAY_SIZE(ops); i++) {
+		if (ops[i].op == sdma_v4_header_get_op(header) &&
+		    ops[i].sub_op == sdma_v4_header_get_sub_op(header))
+			return &ops[i];
+	}
+	return NULL;
+}
+
+/* A packet that goes on behind what is there yet: the rest of a ring will come if it has room. */
+static int cut_short(struct gpu_worker *w, const struct gpu_stream *s, const uint32_t *p,
+		     uint64_t words)
+{
+	if (!s->wrap || words * 4 > s->wrap)
+		return bad(w, p);
+	return -ENODATA;
+}
+
+/* Read the fixed part of the packet at hand into @p, and say how long all of it is. */
+static int fetch(struct gpu_worker *w, const struct gpu_stream *s, const struct sdma_op **ret_op,
+		 uint32_t p[MAX_FIXED_WORDS], uint64_t *ret_words)
+{
+	const struct sdma_op *op;
+	uint64_t words, have = s->avail / 4;
+	int e;
+
+	if (!have)
+		return -ENODATA;
+	e = gpu_stream_read(w, s, 0, p, 1);
+	if (e)
+		return e;
+	op = find_op(p);
+	if (!op)
+		return bad(w, p);
+	if (op->words > have)
+		return cut_short(w, s, p, op->words);
+	e = gpu_stream_read(w, s, 1, p + 1, op->words - 1u);
+	if (e)
+		return e;
+	words = op->total ? op->total(p) : op->words;
+	if (words > have)
+		return cut_short(w, s, p, words);
+	/* What follows the fixed part belongs to the packet only now that it is known to be there. */
+	if (words <= MAX_FIXED_WORDS && words > op->words)
+		e = gpu_stream_read(w, s, op->words, p + op->words,
+				    (unsigned int)words - op->words);
+	if (e)
+		return e;
+	*ret_op = op;
+	*ret_words = words;
+	return 0;
+}
+
+/* The hardware's pointers wrap with the ring: so does the distance between them. */
+static uint64_t distance(const struct gpu_queue *q, uint64_t wptr)
+{
+	uint64_t d = wptr - q->rptr;
+
+	if (d > q->ring_bytes)
+		d %= q->ring_bytes;
+	return VKF_ALIGN_DOWN(d, (uint64_t)4);
+}
+
+static int open_ring(struct gpu_worker *w, struct gpu_queue *q, struct gpu_stream *ret)
+{
+	uint64_t wptr, d;
+	int e;
+
+	e = gpu_ring_wptr(w, q, &wptr);
+	if (e)
+		return e;
+	wptr = VKF_ALIGN_DOWN(wptr, (uint64_t)4);
+	d = distance(q, wptr);
+	q->seen_wptr = wptr;
+	if (wptr - q->rptr != d)
+		q->rptr = wptr - d;
+	gpu_stream_ring(q, q->rptr, d, ret);
+	return 0;
+}
+
+/* The packet at hand, of @words words, is complete: in an indirect buffer, or in the ring. */
+static int complete(struct gpu_worker *w, struct gpu_queue *q, uint64_t words)
+{
+	q->done = 0;
+	q->polls = 0;
+	if (q->depth) {
+		q->ib[0].pos += (uint32_t)words;
+		if (q->ib[0].pos < q->ib[0].words)
+			return -EINPROGRESS;
+		q->depth = 0;
+		words = SDMA_V4_INDIRECT_WORDS;
+	}
+	return gpu_ring_publish(w, q, q->rptr + words * 4);
+}
+
+int gpu_sdma_step(struct gpu_worker *w, struct gpu_queue *q)
+{
+	uint32_t p[MAX_FIXED_WORDS];
+	const struct sdma_op *op;
+	struct gpu_stream s;
+	uint64_t words;
+	int e = 0;
+
+	if (q->depth)
+		gpu_stream_ib(q, &q->ib[0], &s);
+	else
+		e = open_ring(w, q, &s);
+	if (!e)
+		e = fetch(w, &s, &op, p, &words);
+	if (!e)
+		e = op->run(w, q, &s, p);
+	return e ? e : complete(w, q, words);
+}
+
+int gpu_sdma_pending(struct gpu_worker *w, const struct gpu_queue *q)
+{
+	uint64_t wptr;
+	int e;
+
+	e = gpu_ring_wptr(w, q, &wptr);
+	if (e)
+		return e;
+	return VKF_ALIGN_DOWN(wptr, (uint64_t)4) == q->seen_wptr ? -ENODATA : 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/sdma_copy.h"
+#include "gpu/vmem.h"
+#include "spec/sdma_v4.h"
+
+/* Rows of a rectangle in one section, however short they are. */
+#define RECT_ROWS 2048
+
+/* Account for a piece of @n out of @total. */
+static int piece_done(struct gpu_queue *q, uint64_t n, uint64_t total)
+{
+	q->done += n;
+	return q->done < total ? -EINPROGRESS : 0;
+}
+
+int gpu_sdma_copy_linear(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+			 const uint32_t *p)
+{
+	uint64_t src = sdma_v4_copy_get_src(p), dst = sdma_v4_copy_get_dst(p);
+	uint64_t total = (uint64_t)sdma_v4_copy_get_count(p) + 1;
+	uint64_t n = VKF_MIN(total - q->done, GPU_CHUNK_BYTES);
+	uint64_t at = q->done;
+	int e;
+
+	if (sdma_v4_copy_get_broadcast(p)) {
+		n = VKF_MIN(n, GPU_CHUNK_BYTES / 2);
+		e = gpu_vmem_copy(w, q->gpu, dst + at, src + at, n);
+		if (!e)
+			e = gpu_vmem_copy(w, q->gpu, sdma_v4_broadcast_get_dst2(p) + at, src + at, n);
+		return e ? e : piece_done(q, n, total);
+	}
+	if (gpu_vmem_copies_down(dst, src, total))
+		at = total - q->done - n;
+	e = gpu_vmem_copy(w, q->gpu, dst + at, src + at, n);
+	return e ? e : piece_done(q, n, total);
+}
+
+/* struct rect_side - one side of a rectangle copy, in bytes */
+struct rect_side {
+	uint64_t base; /* of its first row */
+	uint64_t pitch, slice;
+};
+
+static struct rect_side rect_side(uint64_t va, unsigned int element, const uint64_t offset[3],
+				  uint64_t pitch, uint64_t slice)
+{
+	uint64_t first = offset[0] + offset[1] * pitch + offset[2] * slice;
+
+	return (struct rect_side){ va + (first << element), pitch << element, slice << element };
+}
+
+/* struct rect - a decoded rectangle: a byte is (x, row, slice), counted in that order */
+struct rect {
+	struct rect_side src, dst;
+	uint64_t width, rows, slices;
+};
+
+static struct rect rect_decode(const uint32_t *p)
+{
+	unsigned int element = sdma_v4_rect_get_element(p);
+	const uint64_t src[3] = { sdma_v4_rect_get_src_x(p), sdma_v4_rect_get_src_y(p),
+				  sdma_v4_rect_get_src_z(p) };
+	const uint64_t dst[3] = { sdma_v4_rect_get_dst_x(p), sdma_v4_rect_get_dst_y(p),
+				  sdma_v4_rect_get_dst_z(p) };
+
+	return (struct rect){
+		.src = rect_side(sdma_v4_rect_get_src(p), element, src,
+				 (uint64_t)sdma_v4_rect_get_src_pitch(p) + 1,
+				 (uint64_t)sdma_v4_rect_get_src_slice(p) + 1),
+		.dst = rect_side(sdma_v4_rect_get_dst(p), element, dst,
+				 (uint64_t)sdma_v4_rect_get_dst_pitch(p) + 1,
+				 (uint64_t)sdma_v4_rect_get_dst_slice(p) + 1),
+		.width = ((uint64_t)sdma_v4_rect_get_rect_x(p) + 1) << element,
+		.rows = (uint64_t)sdma_v4_rect_get_rect_y(p) + 1,
+		.slices = (uint64_t)sdma_v4_rect_get_rect_z(p) + 1,
+	};
+}
+
+static uint64_t side_va(const struct rect_side *side, uint64_t x, uint64_t row, uint64_t slice)
+{
+	return side->base + x + row * side->pitch + slice * side->slice;
+}
+
+int gpu_sdma_copy_rect(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		       const uint32_t *p)
+{
+	struct rect r = rect_decode(p);
+	uint64_t total = r.width * r.rows * r.slices;
+	uint64_t budget = VKF_MIN(total - q->done, GPU_CHUNK_BYTES), moved = 0;
+	unsigned int rows;
+
+	for (rows = 0; moved < budget && rows < RECT_ROWS; rows++) {
+		uint64_t at = q->done + moved;
+		uint64_t x = at % r.width, row = at / r.width % r.rows;
+		uint64_t slice = at / r.width / r.rows;
+		uint64_t n = VKF_MIN(r.width - x, budget - moved);
+		int e = gpu_vmem_copy(w, q->gpu, side_va(&r.dst, x, row, slice),
+				      side_va(&r.src, x, row, slice), n);
+
+		if (e)
+			return e;
+		moved += n;
+	}
+	return piece_done(q, moved, total);
+}
+
+/* Words that another processor polls arrive whole, as they would from the hardware. */
+static int write_small(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		       uint64_t dst, unsigned int words)
+{
+	uint32_t data[2];
+	int e = gpu_stream_read(w, s, SDMA_V4_WRITE_WORDS, data, words);
+
+	if (e)
+		return e;
+	if (words == 1)
+		return gpu_vmem_store32(w, q->gpu, dst, data[0]);
+	return gpu_vmem_store64(w, q->gpu, dst, data[0] | (uint64_t)data[1] << 32);
+}
+
+int gpu_sdma_write_linear(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+			  const uint32_t *p)
+{
+	uint64_t dst = sdma_v4_write_get_dst(p);
+	uint64_t total = ((uint64_t)sdma_v4_write_get_count(p) + 1) * 4;
+	uint64_t n = VKF_MIN(total - q->done, GPU_CHUNK_BYTES);
+	int e;
+
+	if (total <= 8 && VKF_IS_ALIGNED(dst, total))
+		e = write_small(w, q, s, dst, (unsigned int)total / 4);
+	else
+		e = gpu_stream_copy_out(w, s, SDMA_V4_WRITE_WORDS * 4 + q->done, dst + q->done, n);
+	return e ? e : piece_done(q, n, total);
+}
+
+int gpu_sdma_fill(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		  const uint32_t *p)
+{
+	uint64_t dst = sdma_v4_fill_get_dst(p);
+	uint64_t total = (uint64_t)sdma_v4_fill_get_count(p) + 1;
+	uint32_t word = sdma_v4_fill_get_data(p);
+	uint64_t n;
+	int e;
+
+	switch (sdma_v4_fill_get_size(p)) {
+	case SDMA_V4_FILL_BYTE:
+		word = (word & 0xff) * 0x01010101u;
+		break;
+	case SDMA_V4_FILL_DWORD:
+		/* The count names any byte of the last dword. */
+		total = VKF_ALIGN_UP(total, (uint64_t)4);
+		if (VKF_IS_ALIGNED(dst, (uint64_t)4))
+			break;
+		/* fall through */
+	default:
+		return gpu_bad(w, p[0], SDMA_V4_OP_CONST_FILL, 0);
+	}
+	n = VKF_MIN(total - q->done, GPU_CHUNK_BYTES);
+	e = gpu_vmem_fill(w, q->gpu, dst + q->done, word, n);
+	return e ? e : piece_done(q, n, total);
+}
