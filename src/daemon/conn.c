@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: Connections
+ *
+ * A connection waits for its hello, becomes a session, a file, an engine or a
+ * query, and ends with its peer. Every word of a message is checked here; a bad
+ * one is answered with its errno and costs the connection.
+ */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_CONNS 4096
+
+static void reply(struct conn *c, const struct wire_welcome *w, const int *fds, unsigned int n_fds)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * WIRE_N_REGIONS)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { (void *)w, sizeof(*w) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n_fds) {
+		struct cmsghdr *cm;
+
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		cm = CMSG_FIRSTHDR(&msg);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(cm), fds, sizeof(int) * n_fds);
+	}
+	/* A peer that does not read its answer loses it, and its connection with the next event. */
+	(void)!sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int refuse(struct conn *c, int err)
+{
+	struct wire_welcome w = { .magic = WIRE_MAGIC, .status = err };
+
+	reply(c, &w, NULL, 0);
+	return err;
+}
+
+static int32_t peer_pid(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? 0 : cred.pid;
+}
+
+static int hello_session(struct conn *c, const struct wire_hello *h)
+{
+	struct wire_welcome w = { .magic = WIRE_MAGIC };
+	int fds[WIRE_N_REGIONS];
+	struct session *session;
+	int r = session_create(c->server, c, peer_pid(c->fd), h->name, &session);
+
+	if (r < 0)
+		return refuse(c, r);
+	c->session = session;
+	w.session = session->id;
+	w.token = session->token;
+	for (unsigned int i = 0; i < WIRE_N_REGIONS; i++) {
+		fds[i] = session->regions[i].fd;
+		w.region_bytes[i] = session->regions[i].size;
+	}
+	reply(c, &w, fds, WIRE_N_REGIONS);
+	return 0;
+}
+
+static void describe_file(const struct conn *c, struct wire_welcome *w)
+{
+	w->file = driver_file_id(c->file);
+	w->session = driver_file_client(c->file);
+	w->major = c->major;
+	w->minor = c->minor;
+}
+
+static int hello_file(struct conn *c, const struct wire_hello *h)
+{
+	struct session *session = session_find(c->server, h->session, h->token);
+	struct wire_welcome w = { .magic = WIRE_MAGIC };
+	int r;
+
+	if (!session)
+		return refuse(c, -EACCES);
+	r = driver_open(session->client, h->major, h->minor, &c->file);
+	if (r < 0)
+		return refuse(c, r);
+	c->major = h->major;
+	c->minor = h->minor;
+	describe_file(c, &w);
+	reply(c, &w, NULL, 0);
+	return 0;
+}
+
+static int hello_engine(struct conn *c, const struct wire_hello *h)
+{
+	struct session *session = session_find(c->server, h->session, h->token);
+	struct wire_welcome w = { .magic = WIRE_MAGIC };
+
+	if (!session)
+		return refuse(c, -EACCES);
+	if (session->engine)
+		return refuse(c, -EBUSY);
+	session->engine = c;
+	c->session = session;
+	atomic_store(&session->engine_fd, c->fd);
+	reply(c, &w, NULL, 0);
+	return 0;
+}
+
+static int hello_query(struct conn *c, const struct wire_hello *h)
+{
+	struct wire_welcome w = { .magic = WIRE_MAGIC };
+	int fd = query_open(c->server, h->name);
+
+	if (fd < 0)
+		return refuse(c, fd);
+	reply(c, &w, &fd, 1);
+	close(fd);
+	return 0;
+}
+
+static int take_hello(struct conn *c, const struct wire_hello *h, size_t len)
+{
+	static int (*const kinds[])(struct conn *, const struct wire_hello *) = {
+		[WIRE_SESSION] = hello_session,
+		[WIRE_FILE] = hello_file,
+		[WIRE_ENGINE] = hello_engine,
+		[WIRE_QUERY] = hello_query,
+	};
+
+	if (len != sizeof(*h) || h->magic != WIRE_MAGIC || h->version != WIRE_VERSION)
+		return refuse(c, -EPROTO);
+	if (h->kind >= VKF_ARRAY_SIZE(kinds) || !kinds[h->kind] ||
+	    !memchr(h->name, '\0', sizeof(h->name)))
+		return refuse(c, -EINVAL);
+	if (c->server->stopping)
+		return refuse(c, -ENODEV);
+	c->kind = (enum wire_kind)h->kind;
+	return kinds[h->kind](c, h);
+}
+
+static int take_msg(struct conn *c, const struct wire_msg *m, size_t len)
+{
+	if (len != sizeof(*m))
+		return refuse(c, -EPROTO);
+	if (c->kind == WIRE_SESSION && m->op == WIRE_SLOT_OPEN)
+		return session_open_slot(c->session, m->slot);
+	if (c->kind == WIRE_SESSION && m->op == WIRE_CANCEL) {
+		session_cancel(c->session, m->slot, m->seq);
+		return 0;
+	}
+	if (c->kind == WIRE_FILE && m->op == WIRE_IDENT) {
+		struct wire_welcome w = { .magic = WIRE_MAGIC };
+
+		describe_file(c, &w);
+		reply(c, &w, NULL, 0);
+		return 0;
+	}
+	return refuse(c, -EINVAL);
+}
+
+void conn_close(struct conn *c)
+{
+	struct server *s = c->server;
+
+	if (c->session && c->kind == WIRE_ENGINE) {
+		/* Whatever the engine was doing, it does no more. */
+		atomic_store(&c->session->engine_fd, -1);
+		c->session->engine = NULL;
+		atomic_store(&((struct gpu_ctrl *)c->session->regions[WIRE_REGION_CTRL].base)->engine,
+			     GPU_ENGINE_DEAD);
+	} else if (c->session) {
+		c->session->conn = NULL;
+		session_end(c->session);
+	}
+	if (c->file)
+		driver_close(c->file);
+	sd_event_source_unref(c->io);
+	close(c->fd);
+	vkf_list_del(&c->link);
+	s->n_conns--;
+	free(c);
+}
+
+static int on_conn(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct conn *c = userdata;
+	struct server *s = c->server;
+	union {
+		struct wire_hello hello;
+		struct wire_msg msg;
+		char buf[512];
+	} in;
+	ssize_t n = recv(fd, &in, sizeof(in), MSG_DONTWAIT);
+	int r;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		r = -ECONNRESET;
+	else if (!c->kind)
+		r = take_hello(c, &in.hello, (size_t)n);
+	else
+		r = take_msg(c, &in.msg, (size_t)n);
+	if (r < 0 || c->kind == WIRE_QUERY) {
+		conn_close(c);
+		server_check_idle(s);
+	}
+	return 0;
+}
+
+int conn_accept(struct server *s, int listen_fd)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct conn *c;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	c = s->n_conns < MAX_CONNS ? calloc(1, sizeof(*c)) : NULL;
+	if (!c) {
+		close(fd);
+		return -ENOMEM;
+	}
+	c->server = s;
+	c->fd = fd;
+	r = sd_event_add_io(s->event, &c->io, fd, EPOLLIN, on_conn, c);
+	if (r < 0) {
+		close(fd);
+		free(c);
+		return r;
+	}
+	vkf_list_add_tail(&c->link, &s->conns);
+	s->n_conns++;
+	return 0;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: The task that serves one call slot
+ *
+ * It waits for a request, takes a copy of the request's head (the program may
+ * change it at any time), serves it in the kernel's blocking style, and answers.
+ * What the call reads and writes of the program's memory are the segments that
+ * came along; what did not come along is -EFAULT.
+ */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+#include "host/futex.h"
+
+/* How long to look for the next request before sleeping, when the program runs elsewhere. */
+#define SPIN_NS UINT64_C(4000)
+
+struct slot_call {
+	struct vkf_call call;
+	struct session *session;
+	struct wire_slot *slot;
+	struct wire_seg seg[WIRE_SLOT_SEGS]; /* checked copies; @written is ours */
+	unsigned int n_segs;
+	struct wire_slot_fd fd[WIRE_SLOT_FDS];
+	struct driver_file *files[WIRE_SLOT_FDS]; /* references taken by render_of_fd() */
+	unsigned int n_fds;
+};
+
+static struct slot_call *to_slot_call(struct vkf_call *call)
+{
+	return vkf_container_of(call, struct slot_call, call);
+}
+
+/* The segment that holds [uptr, uptr + len). */
+static struct wire_seg *find_seg(struct slot_call *sc, uint64_t uptr, size_t len)
+{
+	for (unsigned int i = 0; i < sc->n_segs; i++) {
+		struct wire_seg *g = &sc->seg[i];
+
+		if (uptr >= g->uptr && uptr - g->uptr <= g->len && len <= g->len - (uptr - g->uptr))
+			return g;
+	}
+	return NULL;
+}
+
+static int slot_copy_from_user(struct vkf_call *call, void *dst, uint64_t uptr, size_t len)
+{
+	struct slot_call *sc = to_slot_call(call);
+	struct wire_seg *g = find_seg(sc, uptr, len);
+
+	if (!g || !g->in)
+		return -EFAULT;
+	memcpy(dst, sc->slot->data + g->off + (uptr - g->uptr), len);
+	return 0;
+}
+
+static int slot_copy_to_user(struct vkf_call *call, uint64_t uptr, const void *src, size_t len)
+{
+	struct slot_call *sc = to_slot_call(call);
+	struct wire_seg *g = find_seg(sc, uptr, len);
+	uint64_t at;
+
+	if (!g)
+		return -EFAULT;
+	at = uptr - g->uptr;
+	/* What lies before and was never sent nor written must not reach the program as garbage. */
+	if (!g->in && at > g->written)
+		memset(sc->slot->data + g->off + g->written, 0, at - g->written);
+	memcpy(sc->slot->data + g->off + at, src, len);
+	g->written = VKF_MAX(g->written, (uint32_t)(at + len));
+	return 0;
+}
+
+static struct machine_render *slot_render_of_fd(struct vkf_call *call, int fd)
+{
+	struct slot_call *sc = to_slot_call(call);
+
+	for (unsigned int i = 0; i < sc->n_fds; i++) {
+		if (sc->fd[i].fd != fd || !sc->fd[i].file)
+			continue;
+		if (!sc->files[i])
+			sc->files[i] = driver_file_lookup(sc->session->server->driver,
+							  sc->fd[i].file);
+		return sc->files[i] ? driver_file_render(sc->files[i]) : NULL;
+	}
+	return NULL;
+}
+
+static const struct vkf_call_ops slot_call_ops = {
+	.copy_from_user = slot_copy_from_user,
+	.copy_to_user = slot_copy_to_user,
+	.render_of_fd = slot_render_of_fd,
+};
+
+/* Copy what the program said, once, and drop what does not hold. */
+static int take_request(struct slot_call *sc, const struct wire_slot_head *h)
+{
+	if (h->n_segs > WIRE_SLOT_SEGS || h->n_fds > WIRE_SLOT_FDS)
+		return -EINVAL;
+	for (unsigned int i = 0; i < h->n_segs; i++) {
+		struct wire_seg g = h->seg[i];
+
+		if (g.off > WIRE_SLOT_DATA_BYTES || g.len > WIRE_SLOT_DATA_BYTES - g.off ||
+		    g.uptr > UINT64_MAX - g.len)
+			return -EINVAL;
+		g.written = 0;
+		sc->seg[sc->n_segs++] = g;
+	}
+	memcpy(sc->fd, h->fd, sizeof(sc->fd));
+	sc->n_fds = h->n_fds;
+	return 0;
+}
+
+static void give_answer(const struct slot_call *sc, struct wire_slot_head *h)
+{
+	for (unsigned int i = 0; i < sc->n_segs; i++)
+		h->seg[i].written = sc->seg[i].written;
+	for (unsigned int i = 0; i < sc->n_fds; i++)
+		driver_file_put(sc->files[i]);
+}
+
+static int serve_ioctl(struct slot_call *sc, struct wire_slot_head *h, struct driver_file *f)
+{
+	uint32_t cmd = h->cmd;
+	uint64_t arg = h->arg;
+	int r = take_request(sc, h);
+
+	if (!r)
+		r = driver_ioctl(sc->session->client, f, &sc->call, cmd, arg);
+	give_answer(sc, h);
+	return r;
+}
+
+static int serve_mmap(struct slot_call *sc, struct wire_slot_head *h, struct driver_file *f)
+{
+	static const uint32_t region[] = {
+		[MACHINE_MAP_ARENA] = WIRE_REGION_ARENA,
+		[MACHINE_MAP_BAR] = WIRE_REGION_BAR,
+	};
+	struct machine_map map;
+	int r = driver_mmap(sc->session->client, f, h->arg, h->len, h->prot, h->flags, &map);
+
+	if (r)
+		return r;
+	h->map_region = region[map.kind];
+	h->map_offset = map.offset;
+	h->map_dont_copy = map.dont_copy;
+	return 0;
+}
+
+static int serve_call(struct session *s, struct wire_slot *slot)
+{
+	struct slot_call sc = { .call = { &slot_call_ops }, .session = s, .slot = slot };
+	struct wire_slot_head *h = &slot->head;
+	uint32_t call = h->call;
+	struct driver_file *f;
+	int r;
+
+	if (call == WIRE_CALL_NOP)
+		return 0;
+	if (call != WIRE_CALL_IOCTL && call != WIRE_CALL_MMAP)
+		return -EINVAL;
+	f = driver_file_lookup(s->server->driver, h->file);
+	if (!f)
+		return -EBADF;
+	r = call == WIRE_CALL_IOCTL ? serve_ioctl(&sc, h, f) : serve_mmap(&sc, h, f);
+	driver_file_put(f);
+	return r == -VKF_ERESTARTSYS ? -EINTR : r;
+}
+
+static bool program_is_elsewhere(const struct wire_slot_head *h)
+{
+	return atomic_load_explicit(&h->client_cpu, memory_order_relaxed) != sched_getcpu();
+}
+
+/* Wait for a request. False: the session is closing. */
+static bool next_request(struct session *s, struct wire_slot_head *h)
+{
+	uint64_t spin_until = program_is_elsewhere(h) ? vkf_now_ns() + SPIN_NS : 0;
+
+	for (;;) {
+		uint32_t state = atomic_load_explicit(&h->state, memory_order_acquire);
+
+		if (atomic_load(&s->closing))
+			return false;
+		if (state == WIRE_SUBMITTED)
+			return true;
+		if (spin_until && vkf_now_ns() < spin_until) {
+			__builtin_ia32_pause();
+			continue;
+		}
+		host_futex_wait(&h->state, state, VKF_FOREVER);
+		spin_until = 0;
+	}
+}
+
+static void begin_call(struct session_slot *sl, uint32_t seq)
+{
+	vkf_mutex_lock(&sl->lock);
+	vkf_task_clear_interrupt();
+	sl->busy = true;
+	sl->seq = seq;
+	vkf_mutex_unlock(&sl->lock);
+}
+
+static void end_call(struct session_slot *sl)
+{
+	vkf_mutex_lock(&sl->lock);
+	sl->busy = false;
+	vkf_mutex_unlock(&sl->lock);
+}
+
+void serve_slot(void *arg)
+{
+	struct session_slot *sl = arg;
+	struct session *s = sl->session;
+	struct wire_slots *slots = s->regions[WIRE_REGION_SLOTS].base;
+	struct wire_slot *slot = &slots->slot[sl - s->slots];
+	struct wire_slot_head *h = &slot->head;
+
+	while (next_request(s, h)) {
+		uint32_t submitted = WIRE_SUBMITTED;
+
+		atomic_store_explicit(&h->driver_cpu, sched_getcpu(), memory_order_relaxed);
+		begin_call(sl, h->seq);
+		/* Closing interrupts whoever it finds busy; it may have looked just before. */
+		if (atomic_load(&s->closing))
+			vkf_task_interrupt(vkf_current());
+		h->result = serve_call(s, slot);
+		end_call(sl);
+		/* Only the program and the end of the session leave SUBMITTED otherwise. */
+		if (atomic_compare_exchange_strong(&h->state, &submitted, WIRE_DONE))
+			host_futex_wake(&h->state, INT_MAX);
+	}
+}

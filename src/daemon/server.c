@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+void server_log(const char *line)
+{
+	fprintf(stderr, "vkfd: %s\n", line);
+}
+
+void server_check_idle(struct server *s)
+{
+	bool over = s->stopping || (s->config->lifetime_fd >= 0 && s->lifetime_over);
+
+	if (over && vkf_list_empty(&s->sessions) && (s->stopping || !s->n_conns))
+		sd_event_exit(s->event, 0);
+}
+
+static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	conn_accept(userdata, fd);
+	return 0;
+}
+
+static int on_reaped(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct server *s = userdata;
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return -errno;
+	session_collect(s);
+	server_check_idle(s);
+	return 0;
+}
+
+static int on_lifetime(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct server *s = userdata;
+
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	s->lifetime_over = true;
+	server_check_idle(s);
+	return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct server *s = userdata;
+	struct session *session, *next;
+
+	s->stopping = true;
+	vkf_list_for_each_safe(session, next, &s->sessions, link)
+		session_end(session);
+	server_check_idle(s);
+	return 0;
+}
+
+static int listen_at(const char *runtime)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, r;
+
+	r = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" WIRE_SOCKET_NAME, runtime);
+	if (r < 0 || (size_t)r >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 128) < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int add_sources(struct server *s)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
+	int r = sd_event_add_io(s->event, NULL, s->listen_fd, EPOLLIN, on_listen, s);
+
+	if (r >= 0 && s->config->extra_listen_fd >= 0)
+		r = sd_event_add_io(s->event, NULL, s->config->extra_listen_fd, EPOLLIN, on_listen, s);
+	if (r >= 0)
+		r = sd_event_add_io(s->event, NULL, s->reaped_fd, EPOLLIN, on_reaped, s);
+	if (r >= 0 && s->config->lifetime_fd >= 0)
+		r = sd_event_add_io(s->event, NULL, s->config->lifetime_fd, EPOLLIN, on_lifetime, s);
+	for (size_t i = 0; r >= 0 && i < VKF_ARRAY_SIZE(ends); i++)
+		r = sd_event_add_signal(s->event, NULL, ends[i], on_signal, s);
+	return r < 0 ? r : 0;
+}
+
+static void tell_ready(const struct daemon_config *config)
+{
+	if (config->ready_fd >= 0) {
+		if (write(config->ready_fd, "", 1) != 1)
+			server_log("the starter did not wait for the driver");
+		close(config->ready_fd);
+	}
+	if (config->notify)
+		sd_notify(0, "READY=1");
+}
+
+static void block_signals(void)
+{
+	sigset_t set;
+
+	/* SIGPIPE: a client may be gone when it is answered. The rest comes through sd-event. */
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int server_open(struct server *s)
+{
+	char root[256];
+	int r;
+
+	snprintf(root, sizeof(root), "%s/" WIRE_ROOT_NAME, s->config->runtime);
+	r = tree_write(s->config->profile, root);
+	if (r < 0)
+		return r;
+	s->reaped_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->reaped_fd < 0)
+		return -errno;
+	s->listen_fd = listen_at(s->config->runtime);
+	if (s->listen_fd < 0)
+		return s->listen_fd;
+	r = sd_event_new(&s->event);
+	if (r < 0)
+		return r;
+	return add_sources(s);
+}
+
+static void server_close(struct server *s)
+{
+	while (!vkf_list_empty(&s->conns))
+		conn_close(vkf_list_first(&s->conns, struct conn, link));
+	session_collect(s);
+	sd_event_unref(s->event);
+	if (s->listen_fd >= 0)
+		close(s->listen_fd);
+	if (s->reaped_fd >= 0)
+		close(s->reaped_fd);
+	driver_destroy(s->driver);
+	vkf_mutex_fini(&s->reaped_lock);
+}
+
+int daemon_run(const struct daemon_config *config)
+{
+	struct server s = { .config = config, .listen_fd = -1, .reaped_fd = -1 };
+	int r;
+
+	block_signals();
+	vkf_list_init(&s.conns);
+	vkf_list_init(&s.sessions);
+	vkf_list_init(&s.reaped);
+	vkf_mutex_init(&s.reaped_lock, VKF_RANK_LEAF);
+	r = driver_create(config->profile, &s.driver);
+	if (!r)
+		r = server_open(&s);
+	if (!r) {
+		tell_ready(config);
+		r = sd_event_loop(s.event);
+	}
+	server_close(&s);
+	return r;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: The machine's files on disk
+ *
+ * A sink that makes real files below a directory: devices become links that say
+ * which (wire/proto.h), live files empty ones with the sticky bit, and what the
+ * host's own /proc/modules says goes below our line.
+ */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "machine/sysfs.h"
+
+#define PATH_LEN 512
+
+static int full_path(const char *root, const char *path, char *out)
+{
+	int n = snprintf(out, PATH_LEN, "%s%s", root, path);
+
+	return n > 0 && n < PATH_LEN ? 0 : -ENAMETOOLONG;
+}
+
+/* Make every directory of @path up to its last slash, and beyond it when @whole. */
+static int make_dirs(char *path, bool whole)
+{
+	for (char *p = path + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return whole && mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int prepare(const char *root, const char *path, char *out, bool whole)
+{
+	int r = full_path(root, path, out);
+
+	return r ? r : make_dirs(out, whole);
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Append the host's modules, so that a program that looks for another one finds it. */
+static int append_host_modules(int fd)
+{
+	char buf[4096];
+	int in = open("/proc/modules", O_RDONLY | O_CLOEXEC), r = 0;
+	ssize_t n;
+
+	if (in < 0)
+		return 0;
+	while (!r && (n = read(in, buf, sizeof(buf))) > 0)
+		r = write_all(fd, buf, (size_t)n);
+	close(in);
+	return r;
+}
+
+static int tree_file(void *cookie, const char *path, const char *text, size_t len)
+{
+	char full[PATH_LEN];
+	int r = prepare(cookie, path, full, false), fd;
+
+	if (r)
+		return r;
+	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, text, len);
+	if (!r && !strcmp(path, "/proc/modules"))
+		r = append_host_modules(fd);
+	close(fd);
+	return r;
+}
+
+static int tree_live(void *cookie, const char *path)
+{
+	char full[PATH_LEN];
+	int r = tree_file(cookie, path, "", 0);
+
+	if (!r)
+		r = full_path(cookie, path, full);
+	return !r && chmod(full, 01444) < 0 ? -errno : r;
+}
+
+static int tree_symlink(void *cookie, const char *path, const char *target)
+{
+	char full[PATH_LEN];
+	int r = prepare(cookie, path, full, false);
+
+	return !r && symlink(target, full) < 0 ? -errno : r;
+}
+
+static int tree_dir(void *cookie, const char *path)
+{
+	char full[PATH_LEN];
+
+	return prepare(cookie, path, full, true);
+}
+
+static int tree_chardev(void *cookie, const char *path, unsigned int major, unsigned int minor)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), WIRE_CHARDEV_PREFIX "%u:%u", major, minor);
+	return tree_symlink(cookie, path, target);
+}
+
+int tree_write(const struct machine_profile *profile, const char *root)
+{
+	const struct topology_sink sink = {
+		.cookie = (void *)root,
+		.file = tree_file,
+		.live = tree_live,
+		.symlink = tree_symlink,
+		.dir = tree_dir,
+		.chardev = tree_chardev,
+	};
+
+	if (mkdir(root, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return machine_sysfs_build(profile, &sink);
+}
