@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# Two layers: this file is what a newcomer types; meson.build is how it is built.
+BUILD ?= build
+PREFIX ?= /usr/local
+
+.PHONY: all demo test install asan tsan fuzz bench soak clean
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	tools/setup build
+	meson setup $(BUILD) --prefix=$(PREFIX)
+
+# Installs what is missing, builds, and runs the first session of the README.
+demo:
+	tools/setup build clients
+	$(MAKE) all
+	tools/demo $(BUILD)
+
+test:
+	tools/setup build clients tests
+	$(MAKE) all
+	tools/run-tests $(BUILD)
+
+install: all
+	meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+asan:
+	tools/setup build tests
+	tools/sanitize address,undefined build-asan
+
+tsan:
+	tools/setup build tests
+	tools/sanitize thread build-tsan
+
+fuzz:
+	tools/setup build tests fuzz
+	tools/fuzz build-fuzz
+
+bench: all
+	tools/setup clients
+	tools/bench $(BUILD)
+
+clean:
+	rm -rf $(BUILD) build-asan build-tsan build-fuzz

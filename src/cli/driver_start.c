@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include "host/env_host.h"
+#include "host/sched_host.h"
+
+int cli_prepare_driver(const struct machine_profile *profile)
+{
+	char err[256];
+
+	host_env_install();
+	host_sched_install();
+	for (unsigned int i = 0; i < profile->knobs.n_faults; i++) {
+		if (host_fault_set(profile->knobs.faults[i], err, sizeof(err))) {
+			cli_error("fault '%s': %s", profile->knobs.faults[i], err);
+			return CLI_USAGE;
+		}
+	}
+	return CLI_OK;
+}

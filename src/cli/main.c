@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct cli_command cli_commands[] = {
+	{ "run", "[--machine NAME] [--set KEY=VALUE]... [--connect PATH] [--engine MODE] -- CMD [ARGS]",
+	  "run a program on a private machine, or on that of a driver that serves PATH", cli_run },
+	{ "serve", "--socket PATH [--machine NAME] [--set KEY=VALUE]...",
+	  "keep one machine for many programs", cli_serve },
+	{ "status", "[--connect PATH] [--json]", "show a driver's clients, GPUs, memory and queues",
+	  cli_status },
+	{ "machines", "[show NAME] [--json]", "list the machines, or print one", cli_machines },
+	{ "features", "[--json] [--markdown]", "say what is faithful, partial or refused",
+	  cli_features },
+};
+
+const size_t cli_n_commands = sizeof(cli_commands) / sizeof(cli_commands[0]);
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: vkfd COMMAND [OPTIONS]\n\n");
+	for (size_t i = 0; i < cli_n_commands; i++)
+		fprintf(out, "  vkfd %s %s\n      %s\n", cli_commands[i].name, cli_commands[i].args,
+			cli_commands[i].summary);
+	fprintf(out, "\n  vkfd --version, vkfd --help. Manual: vkfd(1).\n");
+}
+
+static int unknown_command(const char *word)
+{
+	const char *names[16];
+	const char *near;
+
+	for (size_t i = 0; i < cli_n_commands; i++)
+		names[i] = cli_commands[i].name;
+	near = cli_nearest(word, names, cli_n_commands);
+	if (near)
+		cli_error("unknown command '%s': did you mean '%s'?", word, near);
+	else
+		cli_error("unknown command '%s': expected run, serve, status, machines or features",
+			  word);
+	return CLI_USAGE;
+}
+
+static int finish(int status)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		cli_error("cannot write the output");
+		return CLI_FAILED;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return finish(CLI_OK);
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("vkfd %s\n", VKFD_VERSION);
+		return finish(CLI_OK);
+	}
+	for (size_t i = 0; i < cli_n_commands; i++)
+		if (!strcmp(argv[1], cli_commands[i].name))
+			return finish(cli_commands[i].run(argc - 1, argv + 1));
+	return unknown_command(argv[1]);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORD_MAX 64
+
+void cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("vkfd: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Letters to insert, delete or change to get from one word to the other. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[WORD_MAX + 1], la = strlen(a), lb = strlen(b);
+
+	if (la > WORD_MAX || lb > WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t above = row[j];
+
+			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[lb];
+}
+
+const char *cli_nearest(const char *word, const char *const *names, size_t n_names)
+{
+	size_t best = strlen(word) / 2 + 1;
+	const char *near = NULL;
+
+	for (size_t i = 0; i < n_names; i++) {
+		size_t d = distance(word, names[i]);
+
+		if (d < best) {
+			best = d;
+			near = names[i];
+		}
+	}
+	return near;
+}
+
+static const struct cli_option *find_option(const char *word, size_t len,
+					    const struct cli_option *options, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(options[i].name) == len && !strncmp(options[i].name, word, len))
+			return &options[i];
+	return NULL;
+}
+
+static void unknown_option(const char *word, const struct cli_option *options, size_t n)
+{
+	const char *names[16];
+	const char *near;
+	char plain[WORD_MAX];
+
+	snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(word, "="), word);
+	for (size_t i = 0; i < n && i < 16; i++)
+		names[i] = options[i].name;
+	near = cli_nearest(plain, names, n < 16 ? n : 16);
+	if (near)
+		cli_error("unknown option '--%s': did you mean '--%s'?", plain, near);
+	else
+		cli_error("unknown option '--%s': expected --%s%s", plain, n ? options[0].name : "help",
+			  n > 1 ? " or another of vkfd --help" : "");
+}
+
+static int store(const struct cli_option *o, const char *value)
+{
+	if (!o->list) {
+		*o->ret = value;
+		return 0;
+	}
+	if (*o->n_list == CLI_MAX_SETS) {
+		cli_error("too many --%s: at most %d", o->name, CLI_MAX_SETS);
+		return -1;
+	}
+	o->list[(*o->n_list)++] = value;
+	return 0;
+}
+
+/* One option at argv[i]. Return: how many words it took, or -1. */
+static int take_option(int argc, char **argv, int i, const struct cli_option *options, size_t n)
+{
+	const char *word = argv[i] + 2;
+	size_t len = strcspn(word, "=");
+	const struct cli_option *o = find_option(word, len, options, n);
+
+	if (!o) {
+		unknown_option(word, options, n);
+		return -1;
+	}
+	if (!o->value) {
+		if (word[len]) {
+			cli_error("option '--%s' takes no value", o->name);
+			return -1;
+		}
+		return store(o, o->name) ? -1 : 1;
+	}
+	if (word[len])
+		return store(o, word + len + 1) ? -1 : 1;
+	if (i + 1 >= argc) {
+		cli_error("option '--%s' needs a value: %s", o->name, o->value);
+		return -1;
+	}
+	return store(o, argv[i + 1]) ? -1 : 2;
+}
+
+int cli_parse(int argc, char **argv, const struct cli_option *options, size_t n_options)
+{
+	int i = 1;
+
+	while (i < argc && !strncmp(argv[i], "-", 1) && argv[i][1]) {
+		int n;
+
+		if (!strcmp(argv[i], "--"))
+			return i + 1;
+		if (strncmp(argv[i], "--", 2)) {
+			cli_error("unknown option '%s': options begin with two dashes", argv[i]);
+			return -1;
+		}
+		n = take_option(argc, argv, i, options, n_options);
+		if (n < 0)
+			return -1;
+		i += n;
+	}
+	return i;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: vkfd serve
+ *
+ * One driver in the foreground, for many programs, until SIGTERM or SIGINT. Its
+ * socket is --socket PATH, or the one a service manager passes.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include "daemon/daemon.h"
+
+static int try_connect(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int r = fd < 0 || connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* A socket that nobody listens on any more is in the way: it is replaced. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, r;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	r = try_connect(&addr);
+	if (r == 0)
+		return -EADDRINUSE;
+	if (r == -ECONNREFUSED)
+		unlink(path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 128) < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* The socket to serve. *@ret_ours is set to @path when it is to be removed at the end. */
+static int get_socket(const char *path, const char **ret_ours)
+{
+	int n = sd_listen_fds(1), fd;
+
+	if (n > 0) {
+		if (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) > 0)
+			return SD_LISTEN_FDS_START;
+		cli_error("socket activation: expected one listening SOCK_SEQPACKET unix socket");
+		return -EINVAL;
+	}
+	if (!path) {
+		cli_error("where to serve: expected --socket PATH (or socket activation)");
+		return -EINVAL;
+	}
+	fd = listen_at(path);
+	if (fd < 0)
+		cli_error("cannot serve at '%s': %s", path, strerror(-fd));
+	else
+		*ret_ours = path;
+	return fd;
+}
+
+static int serve(const struct machine_profile *profile, int fd)
+{
+	char runtime[PATH_MAX];
+	struct daemon_config config = { .profile = profile, .runtime = runtime,
+					.extra_listen_fd = fd, .lifetime_fd = -1, .ready_fd = -1,
+					.notify = true };
+	int r = daemon_runtime_make(runtime, sizeof(runtime));
+
+	if (r) {
+		cli_error("cannot make a runtime directory: %s", strerror(-r));
+		return CLI_FAILED;
+	}
+	r = cli_prepare_driver(profile);
+	if (!r) {
+		r = daemon_run(&config);
+		if (r)
+			cli_error("the driver failed: %s", strerror(-r));
+		r = r ? CLI_FAILED : CLI_OK;
+	}
+	daemon_runtime_remove(runtime);
+	return r;
+}
+
+int cli_serve(int argc, char **argv)
+{
+	static struct machine_profile profile;
+	const char *path = NULL, *machine = NULL, *ours = NULL;
+	const char *sets[CLI_MAX_SETS];
+	size_t n_sets = 0;
+	const struct cli_option options[] = {
+		{ "socket", "the path to serve at", &path, NULL, NULL },
+		{ "machine", "a name of 'vkfd machines', or a path", &machine, NULL, NULL },
+		{ "set", "KEY=VALUE", NULL, sets, &n_sets },
+	};
+	int first = cli_parse(argc, argv, options, sizeof(options) / sizeof(options[0])), fd, r;
+
+	if (first < 0)
+		return CLI_USAGE;
+	if (first < argc) {
+		cli_error("'%s' is one word too many: expected vkfd serve --socket PATH [OPTIONS]",
+			  argv[first]);
+		return CLI_USAGE;
+	}
+	r = cli_load_machine(machine ? machine : CLI_DEFAULT_MACHINE, sets, n_sets, &profile);
+	if (r)
+		return r;
+	fd = get_socket(path, &ours);
+	if (fd < 0)
+		return fd == -EINVAL ? CLI_USAGE : CLI_FAILED;
+	r = serve(&profile, fd);
+	close(fd);
+	if (ours)
+		unlink(ours);
+	return r;
+}
