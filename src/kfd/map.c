@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: MAP and UNMAP
+ *
+ * Each walks the program's array of GPUs from n_success on and leaves n_success at
+ * how far it got, whatever the result, so that a call which a signal or a refusal
+ * ended is resumed, not repeated. `kfd.map = transactional` makes MAP all or
+ * nothing instead: a failure takes back what this call mapped.
+ */
+#include "kfd/memory.h"
+
+#include <errno.h>
+#include "base/env.h"
+#include "base/sched.h"
+
+/* struct targets - the program's array; and for a rollback what this call has mapped */
+struct targets {
+	uint32_t *ids;
+	uint32_t n, first;
+	uint8_t fresh[MACHINE_MAX_GPUS]; /* bit 0, 1: which mapping */
+};
+
+/* ------------------------------------------------ one GPU */
+
+int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
+{
+	struct mm_mapping **map = mem->map[pdd->gpu];
+	struct mm_pte_attr attr;
+	int r;
+
+	if (mem->va == 0)
+		return -EINVAL;
+	r = machine_reach(p->driver->machine, mem->home, pdd->gpu, &mem->access, &attr);
+	for (unsigned int half = 0; !r && half < (mem->aql ? 2u : 1u); half++) {
+		vkf_gpuva va = { mem->va + half * mem->size };
+
+		if (map[half])
+			continue;
+		if (va.v < mem->va)
+			return -EINVAL;
+		r = mm_vm_map(pdd->vm, mem->bo, va, &attr, &map[half]);
+		if (!r)
+			mem->n_mapped++;
+	}
+	return r;
+}
+
+static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
+{
+	int r;
+
+	if (!mem->map[gpu][half])
+		return 0;
+	r = mm_vm_unmap(mem->map[gpu][half], NULL);
+	if (r)
+		return r;
+	mem->map[gpu][half] = NULL;
+	mem->n_mapped--;
+	return 0;
+}
+
+/* A mapping that a queue lives on stays. */
+static int unmap_one(struct kfd_mem *mem, unsigned int gpu)
+{
+	struct mm_mapping **map = mem->map[gpu];
+	int r;
+
+	if (!map[0] && !map[1])
+		return -EINVAL;
+	for (unsigned int half = 0; half < 2; half++) {
+		if (map[half] && mm_mapping_in_use(map[half]))
+			return -EBUSY;
+		r = unmap_half(mem, gpu, half);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int sync_all(struct kfd_mem *mem)
+{
+	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
+		for (unsigned int half = 0; half < 2; half++) {
+			struct mm_mapping *map = mem->map[gpu][half];
+			int r = map ? mm_vm_sync(map, true) : 0;
+
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* ------------------------------------------------ the array */
+
+/* Return: 0 with @ret_t filled, its ids owned by the caller. */
+static int copy_targets(struct vkf_call *call, uint64_t uptr, uint32_t n, uint32_t first,
+			struct targets *ret_t)
+{
+	struct targets t = { .n = n, .first = first };
+
+	if (n == 0 || first > n)
+		return -EINVAL;
+	/* kmalloc()'s limit: 4 MiB. */
+	if (n > VKF_MIB(4) / sizeof(*t.ids))
+		return -ENOMEM;
+	t.ids = vkf_calloc(n, sizeof(*t.ids));
+	if (!t.ids)
+		return -ENOMEM;
+	if (vkf_copy_from_user(call, t.ids, uptr, n * sizeof(*t.ids))) {
+		vkf_free(t.ids);
+		return -EFAULT;
+	}
+	*ret_t = t;
+	return 0;
+}
+
+static uint8_t halves(const struct kfd_mem *mem, unsigned int gpu)
+{
+	return (uint8_t)((mem->map[gpu][0] ? 1 : 0) | (mem->map[gpu][1] ? 2 : 0));
+}
+
+static int map_target(struct kfd_process *p, struct kfd_mem *mem, struct targets *t, uint32_t i)
+{
+	struct kfd_pdd *pdd = kfd_pdd_by_id(p, t->ids[i]);
+	uint8_t before;
+	int r;
+
+	if (!pdd)
+		return -EINVAL;
+	r = kfd_pdd_bind(pdd);
+	if (!r)
+		r = vkf_fault("kfd.map", pdd->gpu);
+	if (r)
+		return r;
+	before = halves(mem, pdd->gpu);
+	r = kfd_mem_map(p, mem, pdd);
+	t->fresh[pdd->gpu] |= halves(mem, pdd->gpu) & ~before;
+	return r;
+}
+
+static int map_targets(struct kfd_process *p, struct kfd_mem *mem, struct targets *t,
+		       uint32_t *n_success)
+{
+	for (uint32_t i = t->first; i < t->n; i++) {
+		int r = map_target(p, mem, t, i);
+
+		if (r)
+			return r;
+		*n_success = i + 1;
+	}
+	return sync_all(mem);
+}
+
+/* Take back what this call mapped. The signal that may have ended it must not end this, too. */
+static void roll_back(struct kfd_mem *mem, const struct targets *t)
+{
+	bool interrupted = vkf_interrupted();
+
+	vkf_task_clear_interrupt();
+	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
+		for (unsigned int half = 0; half < 2; half++) {
+			while (t->fresh[gpu] & 1u << half &&
+			       unmap_half(mem, gpu, half) == -VKF_ERESTARTSYS) {
+				interrupted = true;
+				vkf_task_clear_interrupt();
+			}
+		}
+	}
+	if (interrupted)
+		vkf_task_interrupt(vkf_current());
+}
+
+static int map_locked(struct kfd_process *p, struct kfd_ioctl_map_memory_to_gpu_args *args,
+		      struct targets *t)
+{
+	struct kfd_pdd *pdd = kfd_pdd_by_id(p, kfd_handle_gpu(args->handle));
+	uint32_t n_success = args->n_success;
+	struct kfd_mem *mem;
+	int r;
+
+	if (!pdd)
+		return -EINVAL;
+	r = kfd_pdd_bind(pdd);
+	if (r)
+		return r;
+	mem = kfd_mem_find(pdd, args->handle);
+	if (!mem)
+		return -ENOMEM;
+	r = map_targets(p, mem, t, &n_success);
+	if (r && machine_profile(p->driver->machine)->knobs.map_transactional)
+		roll_back(mem, t);
+	else
+		args->n_success = n_success;
+	return r;
+}
+
+int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
+{
+	struct kfd_ioctl_map_memory_to_gpu_args *args = arg;
+	struct targets t;
+	int r;
+
+	r = copy_targets(call, args->device_ids_array_ptr, args->n_devices, args->n_success, &t);
+	if (r)
+		return r;
+	vkf_mutex_lock(&p->lock);
+	r = map_locked(p, args, &t);
+	vkf_mutex_unlock(&p->lock);
+	vkf_free(t.ids);
+	return r;
+}
+
+static int unmap_locked(struct kfd_process *p, struct kfd_ioctl_unmap_memory_from_gpu_args *args,
+			const struct targets *t)
+{
+	struct kfd_pdd *pdd = kfd_pdd_by_id(p, kfd_handle_gpu(args->handle));
+	struct kfd_mem *mem;
+
+	if (!pdd)
+		return -EINVAL;
+	mem = kfd_mem_find(pdd, args->handle);
+	if (!mem)
+		return -ENOMEM;
+	for (uint32_t i = t->first; i < t->n; i++) {
+		struct kfd_pdd *peer = kfd_pdd_by_id(p, t->ids[i]);
+		int r = peer ? unmap_one(mem, peer->gpu) : -EINVAL;
+
+		if (r)
+			return r;
+		args->n_success = i + 1;
+	}
+	return sync_all(mem);
+}
+
+int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
+{
+	struct kfd_ioctl_unmap_memory_from_gpu_args *args = arg;
+	struct targets t;
+	int r;
+
+	r = copy_targets(call, args->device_ids_array_ptr, args->n_devices, args->n_success, &t);
+	if (r)
+		return r;
+	vkf_mutex_lock(&p->lock);
+	r = unmap_locked(p, args, &t);
+	vkf_mutex_unlock(&p->lock);
+	vkf_free(t.ids);
+	return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_KFD_MEMORY_H
+#define VKFD_KFD_MEMORY_H
+
+/**
+ * DOC: Buffers that a program allocated, and where they are mapped
+ *
+ * A kfd_mem is one handle: a buffer, the address all GPUs shall see it at, and its
+ * mappings. An AQL queue's ring may be asked for with its pages twice in a row;
+ * then a GPU has two mappings of it. All under the process's lock.
+ */
+#include "kfd/process.h"
+#include "mm/bo.h"
+#include "mm/vm.h"
+
+struct kfd_mem {
+	struct mm_bo *bo;
+	unsigned int home;                /* GPU of its handle */
+	uint64_t va;                      /* 0: has none, cannot be mapped */
+	uint64_t size;                    /* of the buffer: half of what was asked for when @aql */
+	uint32_t flags;                   /* KFD_IOC_ALLOC_MEM_FLAGS_* */
+	bool aql;                         /* mapped twice, back to back */
+	struct machine_access access;
+	uint64_t mmap_offset;             /* for the render node of GPU @mmap_gpu; 0: none */
+	unsigned int mmap_gpu;
+	unsigned int n_mapped;            /* mappings below */
+	struct mm_mapping *map[MACHINE_MAX_GPUS][2];
+};
+
+/* The buffer behind the low half of a handle, or NULL. */
+struct kfd_mem *kfd_mem_find(const struct kfd_pdd *pdd, uint64_t handle);
+
+/* memory.c: for process.c */
+int kfd_mems_map_internal(struct kfd_process *p, struct kfd_pdd *pdd);
+/* The VMs are about to go with all that is mapped. */
+void kfd_mems_forget_mappings(struct kfd_process *p);
+void kfd_mems_destroy_all(struct kfd_process *p);
+void kfd_mems_stat(struct kfd_process *p, struct kfd_process_stat *stat);
+
+int kfd_alloc_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
+int kfd_free_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
+int kfd_available_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
+
+/* map.c */
+int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
+int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
+/* All of @mem's mappings on @pdd that are missing, as far as it gets. */
+int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_KFD_QUEUE_H
+#define VKFD_KFD_QUEUE_H
+
+/**
+ * DOC: User queues
+ *
+ * A queue has an id of its process, a doorbell, a hardware slot, and holds the
+ * mappings it lives on (ring, pointers, end-of-pipe buffer, save area): they
+ * cannot be unmapped before it is destroyed. It runs while it is active (it has a
+ * ring and a share of the GPU) and its process is not evicted from the GPU. All
+ * under the process's lock.
+ */
+#include "kfd/process.h"
+
+struct mm_mapping;
+
+enum kfd_queue_buffer {
+	KFD_QBUF_WPTR,
+	KFD_QBUF_RPTR,
+	KFD_QBUF_RING,
+	KFD_QBUF_EOP,
+	KFD_QBUF_CWSR,
+	KFD_N_QBUFS,
+};
+
+struct kfd_queue {
+	unsigned int id;
+	unsigned int gpu;
+	enum gpu_queue_type type;
+	bool sdma_slot;              /* @sdma is taken */
+	struct kfd_sdma_slot sdma;
+	unsigned int doorbell;       /* number in the slice */
+	int slot;                    /* of the hardware */
+	uint64_t ring_va, ring_bytes;
+	uint64_t rptr_va, wptr_va;
+	uint64_t eop_va, eop_bytes, cwsr_va;
+	uint32_t cwsr_bytes, ctl_stack_bytes;
+	uint32_t percent, priority;
+	bool running;                /* what the slot was last told */
+	uint32_t n_cu_mask;          /* words */
+	uint32_t cu_mask[32];
+	struct mm_mapping *buffers[KFD_N_QBUFS]; /* used; NULL: has none */
+};
+
+static inline bool kfd_queue_active(const struct kfd_queue *q)
+{
+	return q->ring_va && q->ring_bytes && q->percent;
+}
+
+/* queue_buffers.c: hold what @q names. Return: 0, or -EINVAL with nothing held. */
+int kfd_queue_hold_buffers(struct kfd_queue *q, const struct kfd_pdd *pdd,
+			   const struct machine_asic *asic);
+void kfd_queue_release_buffers(struct kfd_queue *q);
+/* Hold another ring instead. Return: 0 or -EFAULT. */
+int kfd_queue_hold_ring(struct kfd_queue *q, const struct kfd_pdd *pdd, uint64_t va,
+			uint64_t bytes);
+/* Bytes of the save area that the debugger uses, for one partition. */
+uint32_t kfd_debug_bytes(const struct machine_asic *asic);
+
+/* queue.c */
+struct kfd_queue *kfd_queue_find(struct kfd_process *p, uint32_t id);
+/* Tell the hardware what should be the case. Return: 0 or -ETIME. */
+int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q);
+/* One more reason to keep the queues of @pdd stopped. Return: 0 or -ETIME. */
+int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *pdd);
+void kfd_queues_destroy_all(struct kfd_process *p);
+/* The queue in a hardware slot, or NULL. */
+struct kfd_queue *kfd_queue_by_slot(struct kfd_process *p, int slot);
+
+int kfd_create_queue(struct kfd_process *p, struct vkf_call *call, void *arg);
+int kfd_destroy_queue(struct kfd_process *p, struct vkf_call *call, void *arg);
+int kfd_update_queue(struct kfd_process *p, struct vkf_call *call, void *arg);
+
+/* queue_state.c */
+int kfd_set_cu_mask(struct kfd_process *p, struct vkf_call *call, void *arg);
+int kfd_get_wave_state(struct kfd_process *p, struct vkf_call *call, void *arg);
+int kfd_alloc_gws(struct kfd_process *p, struct vkf_call *call, void *arg);
+
+#endif

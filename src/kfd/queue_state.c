@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: What can be said of a queue besides its ring
+ *
+ * CU mask, saved waves and global wave sync. No shader runs yet, so a mask is
+ * checked and kept, there are no waves to save, and a queue with GWS is only
+ * counted.
+ */
+#include "kfd/queue.h"
+
+#include <errno.h>
+
+#define MAX_CU_BITS 1024u
+
+/* Compute units work in pairs from gfx10 on, and a pair is on or off as a whole. */
+static bool pairs_agree(const uint32_t *mask, uint32_t words)
+{
+	for (uint32_t i = 0; i < words; i++) {
+		if ((mask[i] & 0x55555555u) != (mask[i] >> 1 & 0x55555555u))
+			return false;
+	}
+	return true;
+}
+
+static int set_cu_mask_locked(struct kfd_process *p, uint32_t id, const uint32_t *mask,
+			      uint32_t words)
+{
+	struct kfd_queue *q = kfd_queue_find(p, id);
+
+	if (!q)
+		return -EFAULT;
+	if (kfd_gpu_profile(p->driver, q->gpu)->asic.gfx_target >= 100000 &&
+	    !pairs_agree(mask, words))
+		return -EINVAL;
+	q->n_cu_mask = words;
+	for (uint32_t i = 0; i < words; i++)
+		q->cu_mask[i] = mask[i];
+	return 0;
+}
+
+int kfd_set_cu_mask(struct kfd_process *p, struct vkf_call *call, void *arg)
+{
+	struct kfd_ioctl_set_cu_mask_args *args = arg;
+	uint32_t words = VKF_MIN(args->num_cu_mask, MAX_CU_BITS) / 32;
+	uint32_t mask[MAX_CU_BITS / 32];
+	int r;
+
+	if (args->num_cu_mask % 32 || args->num_cu_mask == 0)
+		return -EINVAL;
+	if (vkf_copy_from_user(call, mask, args->cu_mask_ptr, words * sizeof(mask[0])))
+		return -EFAULT;
+	vkf_mutex_lock(&p->lock);
+	r = set_cu_mask_locked(p, args->queue_id, mask, words);
+	vkf_mutex_unlock(&p->lock);
+	return r;
+}
+
+static int get_wave_state_locked(struct kfd_process *p, struct vkf_call *call,
+				 struct kfd_ioctl_get_queue_wave_state_args *args)
+{
+	struct kfd_queue *q = kfd_queue_find(p, args->queue_id);
+	struct kfd_wave_state none = { 0 };
+
+	if (!q)
+		return -EFAULT;
+	if (q->type != GPU_QUEUE_AQL || q->running)
+		return -EINVAL;
+	args->ctl_stack_used_size = 0;
+	args->save_area_used_size = 0;
+	none.control_stack_offset = q->ctl_stack_bytes;
+	none.wave_state_offset = q->ctl_stack_bytes;
+	return vkf_copy_to_user(call, args->ctl_stack_address, &none, sizeof(none));
+}
+
+int kfd_get_wave_state(struct kfd_process *p, struct vkf_call *call, void *arg)
+{
+	int r;
+
+	vkf_mutex_lock(&p->lock);
+	r = get_wave_state_locked(p, call, arg);
+	vkf_mutex_unlock(&p->lock);
+	return r;
+}
+
+static int alloc_gws_locked(struct kfd_process *p, struct kfd_ioctl_alloc_queue_gws_args *args)
+{
+	struct kfd_queue *q = kfd_queue_find(p, args->queue_id);
+	struct kfd_pdd *pdd;
+
+	if (!q)
+		return -EINVAL;
+	if (kfd_gpu_profile(p->driver, q->gpu)->asic.num_gws == 0)
+		return -ENODEV;
+	args->first_gws = 0;
+	pdd = &p->pdds[q->gpu];
+	if (args->num_gws) {
+		if (pdd->gws_queue)
+			return -EBUSY;
+		pdd->gws_queue = q;
+	} else {
+		if (pdd->gws_queue != q)
+			return -EINVAL;
+		pdd->gws_queue = NULL;
+	}
+	return 0;
+}
+
+int kfd_alloc_gws(struct kfd_process *p, struct vkf_call *call, void *arg)
+{
+	int r;
+
+	(void)call;
+	vkf_mutex_lock(&p->lock);
+	r = alloc_gws_locked(p, arg);
+	vkf_mutex_unlock(&p->lock);
+	return r;
+}
