@@ -62,7 +62,7 @@ struct gpu_queue {
 	uint32_t seen_seq; /* of want_seq; valid if @known */
 	bool known;
 	bool running;
-	bool parked;  /* stopped while it could go on: its progress is worth keeping */
+	bool kept;    /* the slot was not free: the next RUN may go on with the packet */
 	bool blocked; /* the last step ended in -EAGAIN */
 	bool idle;    /* the last step ended in -ENODATA */
 	/* as of its start */

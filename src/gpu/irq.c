@@ -91,7 +91,7 @@ static uint64_t *event_slots(const struct gpu_engine *e, uint32_t *ret_n)
 	if (!at-- || !VKF_IS_ALIGNED(at, sizeof(uint64_t)) || at > e->arena_bytes ||
 	    (e->arena_bytes - at) / sizeof(uint64_t) < n)
 		return NULL;
-	*ret_n = n;
+	*ret_n = VKF_MIN(n, (uint32_t)GPU_EVENT_SLOTS);
 	return (uint64_t *)(uintptr_t)(e->arena + at);
 }
 

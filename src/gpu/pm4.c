@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/pm4.h"
+#include "gpu/compare.h"
 #include "gpu/irq.h"
 #include "gpu/ring.h"
 #include "gpu/vmem.h"
@@ -58,14 +59,6 @@ static int run_write_data(struct gpu_worker *w, struct gpu_queue *q,
 	return gpu_stream_copy_out(w, &packet->s, PM4_WRITE_DATA_WORDS * 4, dst, (uint64_t)n * 4);
 }
 
-static bool compare(uint32_t func, uint32_t value, uint32_t ref)
-{
-	const bool holds[] = { true,	      value < ref,  value <= ref, value == ref,
-			       value != ref, value >= ref, value > ref };
-
-	return holds[func];
-}
-
 static int run_wait(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
@@ -74,14 +67,14 @@ static int run_wait(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_
 
 	if (pm4_wait_get_space(p) == PM4_WAIT_SPACE_REG)
 		return 0;
-	if (pm4_wait_get_space(p) != PM4_WAIT_SPACE_MEM || pm4_wait_get_func(p) > 6 ||
+	if (pm4_wait_get_space(p) != PM4_WAIT_SPACE_MEM || pm4_wait_get_func(p) >= GPU_COMPARE_FUNCS ||
 	    (pm4_wait_get_operation(p) != PM4_WAIT_OP_WAIT &&
 	     pm4_wait_get_operation(p) != PM4_WAIT_OP_PREEMPTIBLE))
 		return bad(w, p);
 	e = gpu_vmem_load32(w, q->gpu, ADDR32(pm4_wait_get_addr(p)), &value);
 	if (e)
 		return e;
-	return compare(pm4_wait_get_func(p), value & pm4_wait_get_mask(p), pm4_wait_get_ref(p)) ?
+	return gpu_compare(pm4_wait_get_func(p), value & pm4_wait_get_mask(p), pm4_wait_get_ref(p)) ?
 		       0 :
 		       -EAGAIN;
 }

@@ -21,9 +21,11 @@ static bool ring_usable(const struct gpu_queue *q)
 	return q->ring_va && q->ring_bytes >= unit && VKF_IS_ALIGNED(q->ring_bytes, unit);
 }
 
-static void take_parameters(struct gpu_queue *q)
+/* Return: whether it is the ring that it was. */
+static bool take_parameters(struct gpu_queue *q)
 {
 	struct gpu_ctrl_queue *cq = q->cq;
+	uint64_t va = q->ring_va, bytes = q->ring_bytes;
 
 	q->type = cq->type;
 	q->gpu = cq->gpu;
@@ -31,19 +33,20 @@ static void take_parameters(struct gpu_queue *q)
 	q->ring_bytes = atomic_load_explicit(&cq->ring_bytes, memory_order_relaxed);
 	q->rptr_va = cq->rptr_va;
 	q->wptr_va = cq->wptr_va;
+	return q->ring_va == va && q->ring_bytes == bytes;
 }
 
 static void start(const struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 {
-	take_parameters(q);
+	bool same_ring = take_parameters(q);
+
 	q->running = q->gpu < e->n_gpus && ring_usable(q) &&
 		     atomic_load_explicit(&q->cq->error, memory_order_acquire) == GPU_QERR_NONE;
 	q->blocked = false;
 	q->idle = false;
-	if (resumed)
+	if (resumed && same_ring)
 		return;
 	drop_progress(q);
-	q->n_irqs = 0;
 	q->rptr = atomic_load_explicit(&q->cq->rptr, memory_order_relaxed);
 	if (q->type != GPU_QUEUE_AQL)
 		q->rptr = VKF_ALIGN_DOWN(q->rptr, (uint64_t)4);
@@ -59,10 +62,12 @@ static void obey(const struct gpu_engine *e, struct gpu_queue *q)
 		return;
 	want = atomic_load_explicit(&q->cq->want, memory_order_acquire);
 	if (want == GPU_WANT_RUN)
-		start(e, q, q->known && (q->running || (q->parked && seq == q->seen_seq + 1)));
+		start(e, q, q->known && q->kept && seq == q->seen_seq + 1);
 	else
 		q->running = false;
-	q->parked = want == GPU_WANT_STOP;
+	if (want == GPU_WANT_NONE)
+		q->n_irqs = 0;
+	q->kept = want != GPU_WANT_NONE;
 	q->seen_seq = seq;
 	q->known = true;
 	atomic_store_explicit(&q->cq->ack_seq, seq, memory_order_release);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/sdma.h"
+#include "gpu/compare.h"
 #include "gpu/irq.h"
 #include "gpu/ring.h"
 #include "gpu/sdma_copy.h"
@@ -76,15 +77,6 @@ static int run_trap(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_
 	return 0;
 }
 
-/* The comparisons of polls, by the hardware's number. */
-static bool compare(unsigned int func, uint32_t value, uint32_t ref)
-{
-	const bool holds[] = { true,	      value < ref,  value <= ref, value == ref,
-			       value != ref, value >= ref, value > ref };
-
-	return holds[func];
-}
-
 static int run_poll(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
 		    const uint32_t *p)
 {
@@ -97,12 +89,12 @@ static int run_poll(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_
 			return 0;
 		return bad(w, p);
 	}
-	if (sdma_v4_poll_get_func(p) > 6 || !VKF_IS_ALIGNED(addr, (uint64_t)4))
+	if (sdma_v4_poll_get_func(p) >= GPU_COMPARE_FUNCS || !VKF_IS_ALIGNED(addr, (uint64_t)4))
 		return bad(w, p);
 	e = gpu_vmem_load32(w, q->gpu, addr, &value);
 	if (e)
 		return e;
-	if (compare(sdma_v4_poll_get_func(p), value & sdma_v4_poll_get_mask(p),
+	if (gpu_compare(sdma_v4_poll_get_func(p), value & sdma_v4_poll_get_mask(p),
 		    sdma_v4_poll_get_value(p)))
 		return 0;
 	if (retry != SDMA_V4_POLL_FOREVER && q->polls++ >= retry)

@@ -30,7 +30,8 @@ static int op_copy(void *cookie, void *dst, const void *src, size_t len)
 {
 	struct fixture *fx = cookie;
 
-	check_section(fx, len);
+	/* What goes into the engine's own buffers comes out of them again: count it once. */
+	check_section(fx, (uintptr_t)dst - (uintptr_t)fx->arena < FX_ARENA_BYTES ? len : 0);
 	if (is_lost(fx, src, len, false) || is_lost(fx, dst, len, true))
 		return -EFAULT;
 	assert_true((uintptr_t)dst + len <= (uintptr_t)src ||
