@@ -74,6 +74,11 @@ void vkf_sched_set(const struct vkf_sched_ops *ops)
 	sched_ops = ops ? ops : &lone_ops;
 }
 
+bool vkf_sched_installed(void)
+{
+	return sched_ops != &lone_ops;
+}
+
 struct vkf_task *vkf_current(void)
 {
 	return sched_ops->current();

@@ -62,6 +62,8 @@ struct vkf_sched_ops {
 
 /* Before any other thread runs; the table must live on. NULL goes back to the one task. */
 void vkf_sched_set(const struct vkf_sched_ops *ops);
+/* Whether a back end was set. */
+bool vkf_sched_installed(void);
 
 struct vkf_task *vkf_current(void);
 uint64_t vkf_now_ns(void);

@@ -36,6 +36,7 @@ enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD };
 struct driver_file {
 	struct driver *driver;
 	struct vkf_ref ref;        /* the open file, and each call under way */
+	struct vkf_ref fds;        /* descriptors, see driver_file_drop() */
 	struct vkf_list link;      /* protected by driver.lock */
 	uint64_t id, client;
 	enum file_kind kind;
@@ -221,6 +222,7 @@ int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 	f->driver = d;
 	f->client = c->id;
 	vkf_ref_init(&f->ref);
+	vkf_ref_init(&f->fds);
 	vkf_mutex_lock(&d->lock);
 	f->id = d->next_id++;
 	vkf_list_add_tail(&f->link, &d->files);
@@ -236,6 +238,22 @@ void driver_file_put(struct driver_file *f)
 		return;
 	machine_render_put(f->render);
 	vkf_free(f);
+}
+
+void driver_file_get(struct driver_file *f)
+{
+	vkf_ref_get(&f->ref);
+}
+
+void driver_file_share(struct driver_file *f)
+{
+	vkf_ref_get(&f->fds);
+}
+
+void driver_file_drop(struct driver_file *f)
+{
+	if (vkf_ref_put(&f->fds))
+		driver_close(f);
 }
 
 void driver_close(struct driver_file *f)

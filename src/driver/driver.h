@@ -49,11 +49,15 @@ int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 		struct driver_file **ret_file);
 /* The last descriptor of it was closed. */
 void driver_close(struct driver_file *f);
+/* For transports that count descriptors themselves: one more, and one less, which may be the last. */
+void driver_file_share(struct driver_file *f);
+void driver_file_drop(struct driver_file *f);
 uint64_t driver_file_id(const struct driver_file *f);
 /* The client that opened it, by id. */
 uint64_t driver_file_client(const struct driver_file *f);
 /* A reference to an open file by its id, for the time of a call; NULL when there is none. */
 struct driver_file *driver_file_lookup(struct driver *d, uint64_t id);
+void driver_file_get(struct driver_file *f);
 void driver_file_put(struct driver_file *f);
 /* Borrowed, or NULL when it is no render node. */
 struct machine_render *driver_file_render(struct driver_file *f);

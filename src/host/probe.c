@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/probe.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/macro.h"
+
+/* An impossible "how" is looked at only after the set was read: EINVAL means readable. */
+#define NO_SUCH_HOW 99
+
+static bool word_readable(uintptr_t word)
+{
+	int saved = errno;
+	bool ok = syscall(SYS_rt_sigprocmask, NO_SUCH_HOW, word, NULL, 8) < 0 && errno == EINVAL;
+
+	errno = saved;
+	return ok;
+}
+
+/* Adds zero to the word, atomically. */
+static bool word_writable(uintptr_t word)
+{
+	uint32_t nobody = 0;
+	int saved = errno;
+	bool ok = syscall(SYS_futex, &nobody, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0L, word,
+			  FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)) >= 0;
+
+	errno = saved;
+	return ok;
+}
+
+static bool each_page(uintptr_t first, size_t len, bool (*ok)(uintptr_t word))
+{
+	uintptr_t last = first + len - 1;
+
+	if (!len)
+		return true;
+	if (last < first)
+		return false;
+	for (uintptr_t page = VKF_ALIGN_DOWN(first, VKF_PAGE_SIZE);; page += VKF_PAGE_SIZE) {
+		if (!ok(page))
+			return false;
+		if (last - page < VKF_PAGE_SIZE)
+			return true;
+	}
+}
+
+bool host_readable(const void *addr, size_t len)
+{
+	return each_page((uintptr_t)addr, len, word_readable);
+}
+
+bool host_writable(void *addr, size_t len)
+{
+	return each_page((uintptr_t)addr, len, word_writable);
+}
