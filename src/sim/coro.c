@@ -24,6 +24,7 @@
 #endif
 
 #ifdef CORO_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef CORO_TSAN
@@ -218,6 +219,10 @@ struct coro *coro_create(size_t stack_size, void (*fn)(void *arg), void *arg)
 	}
 	mprotect(c->map, VKF_PAGE_SIZE, PROT_NONE);
 	c->stack = (char *)c->map + VKF_PAGE_SIZE;
+#ifdef CORO_ASAN
+	/* The address may have been a stack before, left half way with its red zones. */
+	__asan_unpoison_memory_region(c->stack, c->stack_size);
+#endif
 	c->fn = fn;
 	c->arg = arg;
 #ifdef CORO_TSAN

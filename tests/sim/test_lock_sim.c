@@ -5,7 +5,7 @@
 #include "host/env_host.h"
 #include "sim/sched_sim.h"
 
-#define N_SEEDS 150
+#define N_SEEDS 600
 
 static struct sim *sim;
 

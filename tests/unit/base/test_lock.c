@@ -47,7 +47,7 @@ struct holder {
 	atomic_bool holds, release;
 };
 
-static void holder_task(void *arg)
+VKF_NO_TS static void holder_task(void *arg)
 {
 	struct holder *h = arg;
 
@@ -80,7 +80,7 @@ static void let_go(struct holder *h, struct vkf_task *t)
 	vkf_join(t);
 }
 
-static void pending_interruption_ends_a_wait_but_takes_a_free_mutex(void **state)
+VKF_NO_TS static void pending_interruption_ends_a_wait_but_takes_a_free_mutex(void **state)
 {
 	struct vkf_mutex m;
 	struct holder h = { .m = &m };

@@ -13,12 +13,16 @@ static void alignment_rounds_to_powers_of_two(void **state)
 	assert_false(VKF_IS_ALIGNED(UINT64_C(8191), VKF_PAGE_SIZE));
 }
 
-static void zero_is_no_power_of_two(void **state)
+static void powers_of_two_have_one_bit(void **state)
 {
-	assert_false(VKF_IS_POW2(0));
-	assert_true(VKF_IS_POW2(1));
-	assert_true(VKF_IS_POW2(UINT64_C(1) << 63));
-	assert_false(VKF_IS_POW2(6));
+	static const uint64_t yes[] = { 1, 2, VKF_PAGE_SIZE, UINT64_C(1) << 63 };
+	static const uint64_t no[] = { 0, 3, 6, UINT64_MAX, (UINT64_C(1) << 63) + 1 };
+	unsigned int i;
+
+	for (i = 0; i < VKF_ARRAY_SIZE(yes); i++)
+		assert_true(VKF_IS_POW2(yes[i]));
+	for (i = 0; i < VKF_ARRAY_SIZE(no); i++)
+		assert_false(VKF_IS_POW2(no[i]));
 }
 
 static void sizes_do_not_overflow_32_bits(void **state)
@@ -52,7 +56,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alignment_rounds_to_powers_of_two),
-		cmocka_unit_test(zero_is_no_power_of_two),
+		cmocka_unit_test(powers_of_two_have_one_bit),
 		cmocka_unit_test(sizes_do_not_overflow_32_bits),
 		cmocka_unit_test(panic_calls_the_hook_with_its_text),
 		cmocka_unit_test(assert_panics_in_checked_builds_only),
