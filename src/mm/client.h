@@ -11,6 +11,9 @@
  * buffers) and the page-table region, both provided by the caller as plain
  * ranges.
  *
+ * Buffers may outlive their client, held by exports and other holders; their windows
+ * are not punched then, for the arena goes with the client.
+ *
  * A page table in the region is 512 entries followed by 512 links (see
  * MM_LINK_*); the engine reads them while mm writes them, so link is stored
  * before a valid entry is, with release order.
@@ -46,9 +49,14 @@ struct mm_client_config {
 	void *cookie;
 };
 
+/* Return: 0; -EINVAL: no page-table region of at least two tables, or no arena; -ENOMEM. */
 int mm_client_create(struct mm_system *system, const struct mm_client_config *config,
 		     struct mm_client **ret_client);
-/* Unmaps and frees all that is left, whatever its map count. */
+/*
+ * Destroys its VMs and unmaps all that is left, whatever its use count; waits until every buffer
+ * that nobody holds a reference to is freed. From then on @ops and the regions are not used any
+ * more. References the caller took are still the caller's to put. NULL is fine.
+ */
 void mm_client_destroy(struct mm_client *client);
 
 #endif

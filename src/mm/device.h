@@ -22,9 +22,10 @@ struct mm_device_ops {
 	/**
 	 * run_job - execute @job now or later, in the order given
 	 *
-	 * Whoever executes it calls mm_paging_job_run(), once, from any task that holds no lock
-	 * of rank RESV or below... the job writes entries, invalidates, and signals its fence.
-	 * NULL: jobs run at once, in the caller.
+	 * Whoever executes it calls mm_paging_job_run() for it once, from a task that holds no lock
+	 * of rank RESV or inner: that writes entries, invalidates, and signals the job's fence.
+	 * Called with locks up to rank RESV held; must not wait for the job. NULL: jobs run at
+	 * once, in the caller.
 	 */
 	void (*run_job)(void *cookie, struct mm_paging_job *job);
 };
@@ -40,8 +41,10 @@ struct mm_device_config {
 	void *cookie;
 };
 
+/* Return: 0; -EINVAL: no page of VRAM, or VAs of other than 48 or 40 bits; -ENOMEM. */
 int mm_device_create(struct mm_system *system, const struct mm_device_config *config,
 		     struct mm_device **ret_dev);
+/* Every VM and buffer of it is gone; a debug build panics on a leak. NULL is fine. */
 void mm_device_destroy(struct mm_device *dev);
 unsigned int mm_device_index(const struct mm_device *dev);
 
@@ -54,9 +57,13 @@ struct mm_device_usage {
 	uint64_t vram_total, visible_total, gtt_used, gtt_total;
 };
 
+struct mm_print;
+
 void mm_device_usage(struct mm_device *dev, struct mm_device_usage *ret_usage);
 /* AMDKFD_IOC_AVAILABLE_MEMORY: total less aligned use, pinned and page-table reserve, rounded down
  * to 2 MiB, never below 0. */
 uint64_t mm_device_available(struct mm_device *dev);
+/* Its managers, for people. */
+void mm_device_print(struct mm_device *dev, struct mm_print *p);
 
 #endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/bo.h"
+
+#include <errno.h>
+#include "base/env.h"
+#include "mm/private.h"
+
+#define MAX_SIZE (UINT64_C(1) << 47)
+
+/* ------------------------------------------------ creation, step by step */
+
+static int check_params(const struct mm_bo_params *params, uint64_t *ret_size)
+{
+	uint64_t size;
+
+	if (!params->size || params->size > MAX_SIZE)
+		return -EINVAL;
+	size = VKF_ALIGN_UP(params->size, VKF_PAGE_SIZE);
+	if (params->kind == MM_BO_USERPTR && !mm_userptr_is_valid(params->user_addr, size))
+		return -EINVAL;
+	if (params->kind == MM_BO_BAR &&
+	    !VKF_IS_ALIGNED(params->bar_offset | params->bar_bus, VKF_PAGE_SIZE))
+		return -EINVAL;
+	*ret_size = size;
+	return 0;
+}
+
+static enum mm_charge charge_of(const struct mm_bo_params *params)
+{
+	switch (params->kind) {
+	case MM_BO_VRAM:
+		return params->charge_as_gtt ? MM_CHARGE_TTM : MM_CHARGE_VRAM;
+	case MM_BO_GTT:
+		return MM_CHARGE_TTM;
+	case MM_BO_USERPTR:
+		return MM_CHARGE_SYSTEM;
+	case MM_BO_BAR:
+		break;
+	}
+	return MM_CHARGE_NONE;
+}
+
+/* The manager of the place where a buffer of this kind belongs; NULL: it needs none. */
+static struct mm_manager *domain(const struct mm_bo *bo)
+{
+	switch (bo->kind) {
+	case MM_BO_VRAM:
+		return &bo->home->vram.man;
+	case MM_BO_GTT:
+		return &bo->home->gtt.man;
+	case MM_BO_USERPTR:
+		return &bo->client->system->user.man;
+	case MM_BO_BAR:
+		break;
+	}
+	return NULL;
+}
+
+static bool has_window(const struct mm_bo *bo)
+{
+	return bo->kind == MM_BO_VRAM || bo->kind == MM_BO_GTT;
+}
+
+static bool is_evictable(const struct mm_bo *bo)
+{
+	return has_window(bo) && !bo->n_pinned;
+}
+
+static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
+			    const struct mm_bo_params *params, uint64_t size)
+{
+	struct mm_bo *bo = vkf_zalloc(sizeof(*bo));
+
+	if (!bo)
+		return NULL;
+	vkf_ref_init(&bo->ref);
+	bo->kind = params->kind;
+	bo->client = client;
+	bo->home = home;
+	bo->size = size;
+	bo->charge = charge_of(params);
+	bo->placement = mm_placement_of_bo(params);
+	bo->bar_bus = (vkf_bus){ params->bar_bus };
+	bo->bar_offset = params->bar_offset;
+	bo->n_pinned = params->kind == MM_BO_BAR;
+	bo->resv = &bo->own_resv;
+	mm_resv_init(&bo->own_resv);
+	vkf_list_init(&bo->mappings);
+	return bo;
+}
+
+static int place(struct mm_bo *bo)
+{
+	struct mm_manager *man = domain(bo);
+
+	return man ? mm_place(man, &bo->placement, bo->size, &bo->res) : 0;
+}
+
+/* Windows of 2 MiB and more begin at a multiple of it, so that one entry can stand for 2 MiB. */
+static int take_window(struct mm_bo *bo)
+{
+	struct mm_buddy_request req = { .size = bo->size, .min_block = VKF_PAGE_SIZE };
+	int r;
+
+	if (bo->size >= VKF_HUGE_SIZE)
+		req.min_block = VKF_HUGE_SIZE;
+	r = mm_buddy_alloc_contiguous(&bo->client->arena, &req, &bo->window);
+	return r == -ENOSPC ? -ENOMEM : r;
+}
+
+/* The buffer is known to its client from here on. */
+static int join_client(struct mm_bo *bo, const struct mm_bo_params *params)
+{
+	struct mm_client *client = bo->client;
+	int r = 0;
+
+	vkf_mutex_lock(&client->space_lock);
+	if (has_window(bo))
+		r = take_window(bo);
+	if (!r) {
+		vkf_list_add_tail(&bo->link, &client->bos);
+		mm_client_get(client);
+	}
+	if (!r && bo->kind == MM_BO_USERPTR) {
+		mm_userptr_init(&bo->user, (vkf_uptr){ params->user_addr }, bo->size);
+		vkf_ranges_insert(&client->userptrs, &bo->user.range);
+	}
+	vkf_mutex_unlock(&client->space_lock);
+	return r;
+}
+
+int mm_bo_create(struct mm_client *client, struct mm_device *home,
+		 const struct mm_bo_params *params, struct mm_bo **ret_bo)
+{
+	struct mm_quota *quota = &client->system->quota;
+	struct mm_bo *bo;
+	uint64_t size;
+	int r = check_params(params, &size);
+
+	if (!r)
+		r = vkf_fault("mm.alloc", home->config.index);
+	if (r)
+		return r;
+	bo = bo_new(client, home, params, size);
+	if (!bo)
+		return -ENOMEM;
+	r = mm_quota_charge(quota, &home->quota, bo->charge, size);
+	if (r)
+		goto err_free;
+	r = place(bo);
+	if (r)
+		goto err_uncharge;
+	r = join_client(bo, params);
+	if (r)
+		goto err_unplace;
+	if (is_evictable(bo))
+		mm_resource_make_evictable(&bo->res, bo, MM_LRU_USER);
+	*ret_bo = bo;
+	return 0;
+
+err_unplace:
+	mm_resource_free(&bo->res);
+err_uncharge:
+	mm_quota_uncharge(quota, &home->quota, bo->charge, size);
+err_free:
+	mm_resv_fini(&bo->own_resv);
+	vkf_free(bo);
+	return r;
+}
+
+/* ------------------------------------------------ death */
+
+/* Once, and before anybody else can have the window: it must read as zeros for the next one. */
+static void give_window_back(struct mm_bo *bo)
+{
+	struct mm_client *client = bo->client;
+	const struct mm_client_config *config = &client->config;
+	bool closed;
+
+	vkf_mutex_lock(&client->space_lock);
+	closed = client->closed;
+	vkf_mutex_unlock(&client->space_lock);
+	if (bo->window && !closed)
+		config->ops->punch(config->cookie, bo->window->offset, bo->size);
+}
+
+static void leave_client(struct mm_bo *bo)
+{
+	struct mm_client *client = bo->client;
+
+	give_window_back(bo);
+	vkf_mutex_lock(&client->space_lock);
+	mm_buddy_free(&client->arena, bo->window);
+	if (bo->kind == MM_BO_USERPTR)
+		vkf_ranges_remove(&client->userptrs, &bo->user.range);
+	vkf_list_del(&bo->link);
+	if (--client->n_dying == 0)
+		vkf_cond_broadcast(&client->died);
+	vkf_mutex_unlock(&client->space_lock);
+}
+
+static void bo_free(struct mm_bo *bo)
+{
+	struct mm_client *client = bo->client;
+
+	VKF_ASSERT(vkf_list_empty(&bo->mappings));
+	if (bo->kind == MM_BO_VRAM && bo->n_pinned)
+		mm_quota_unpin(&client->system->quota, &bo->home->quota, bo->size);
+	mm_resource_free(&bo->res);
+	mm_quota_uncharge(&client->system->quota, &bo->home->quota, bo->charge, bo->size);
+	mm_resv_fini(&bo->own_resv);
+	leave_client(bo);
+	vkf_free(bo);
+	mm_client_put(client);
+}
+
+static void bo_idle(struct mm_fence *fence, struct mm_fence_cb *cb);
+
+/* Nobody can add a fence any more: when the last one there is has signalled, it is over. */
+static void free_when_idle(struct mm_bo *bo)
+{
+	struct mm_fence *f;
+
+	while ((f = mm_resv_busy_unshared(bo->resv))) {
+		if (!mm_fence_add_callback(f, &bo->idle, bo_idle))
+			return;
+	}
+	bo_free(bo);
+}
+
+static void bo_idle(struct mm_fence *fence, struct mm_fence_cb *cb)
+{
+	free_when_idle(vkf_container_of(cb, struct mm_bo, idle));
+}
+
+struct mm_bo *mm_bo_get(struct mm_bo *bo)
+{
+	vkf_ref_get(&bo->ref);
+	return bo;
+}
+
+void mm_bo_put(struct mm_bo *bo)
+{
+	if (!bo || !vkf_ref_put(&bo->ref))
+		return;
+	vkf_mutex_lock(&bo->client->space_lock);
+	bo->client->n_dying++;
+	vkf_mutex_unlock(&bo->client->space_lock);
+	free_when_idle(bo);
+}
+
+/* ------------------------------------------------ facts */
+
+uint64_t mm_bo_size(const struct mm_bo *bo)
+{
+	return bo->size;
+}
+
+enum mm_bo_kind mm_bo_kind(const struct mm_bo *bo)
+{
+	return bo->kind;
+}
+
+struct mm_device *mm_bo_home(const struct mm_bo *bo)
+{
+	return bo->home;
+}
+
+struct mm_resv *mm_bo_resv(struct mm_bo *bo)
+{
+	return bo->resv;
+}
+
+vkf_arena mm_bo_arena(const struct mm_bo *bo)
+{
+	return (vkf_arena){ bo->window ? bo->window->offset : UINT64_MAX };
+}
+
+uint64_t mm_bo_link(const struct mm_bo *bo)
+{
+	switch (bo->kind) {
+	case MM_BO_USERPTR:
+		return mm_userptr_addr(&bo->user).v | MM_LINK_USER;
+	case MM_BO_BAR:
+		return bo->bar_offset | MM_LINK_BAR;
+	default:
+		return bo->window->offset | MM_LINK_ARENA;
+	}
+}
+
+/* ------------------------------------------------ place */
+
+int mm_bo_validate_locked(struct mm_bo *bo, bool interruptible)
+{
+	int r = 0;
+
+	mm_resv_assert_held(bo->resv);
+	if (!bo->res.man)
+		r = place(bo);
+	else if (is_evictable(bo))
+		mm_resource_touch(&bo->res);
+	return r ? r : mm_resv_wait_locked(bo->resv, MM_RESV_KERNEL, interruptible);
+}
+
+int mm_bo_validate(struct mm_bo *bo, bool interruptible)
+{
+	int r = mm_resv_lock(bo->resv, interruptible);
+
+	if (r)
+		return r;
+	r = mm_bo_validate_locked(bo, interruptible);
+	mm_resv_unlock(bo->resv);
+	return r;
+}
+
+static int pin_locked(struct mm_bo *bo)
+{
+	int r = mm_bo_validate_locked(bo, false);
+
+	if (r)
+		return r;
+	if (is_evictable(bo)) {
+		mm_resource_make_unevictable(&bo->res);
+		if (bo->kind == MM_BO_VRAM)
+			mm_quota_pin(&bo->client->system->quota, &bo->home->quota, bo->size);
+	}
+	bo->n_pinned++;
+	return 0;
+}
+
+int mm_bo_pin(struct mm_bo *bo)
+{
+	int r;
+
+	if (bo->kind == MM_BO_USERPTR)
+		return -EPERM;
+	r = mm_resv_lock(bo->resv, false);
+	if (r)
+		return r;
+	r = pin_locked(bo);
+	mm_resv_unlock(bo->resv);
+	return r;
+}
+
+void mm_bo_unpin(struct mm_bo *bo)
+{
+	if (mm_resv_lock(bo->resv, false))
+		return;
+	VKF_ASSERT(bo->n_pinned > 0);
+	bo->n_pinned--;
+	if (is_evictable(bo)) {
+		if (bo->kind == MM_BO_VRAM)
+			mm_quota_unpin(&bo->client->system->quota, &bo->home->quota, bo->size);
+		mm_resource_make_evictable(&bo->res, bo, MM_LRU_USER);
+	}
+	mm_resv_unlock(bo->resv);
+}

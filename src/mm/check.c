@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: Every invariant, verified
+ *
+ * Nothing here changes anything or takes a lock: nobody else is inside mm. Sums are
+ * made anew from the buffers and tables there are and compared with what managers,
+ * limits and trees have counted; then each page table is walked as the hardware
+ * would and compared with the mappings, in both directions: every entry leads where
+ * the mapping that covers it says, and the entries cover as much as the mappings do.
+ *
+ * While updates wait on a timeline, words lag behind nodes, and tables and windows of
+ * what was unmapped are still there; then only what holds all the time is checked.
+ */
+#include "mm/system.h"
+
+#include <errno.h>
+#include "mm/print.h"
+#include "mm/private.h"
+
+/* struct sums - of one device, or of the system, over all buffers and tables */
+struct sums {
+	uint64_t vram_charged, vram_aligned, pinned;
+	uint64_t system_charged, ttm_charged;
+	uint64_t vram, gtt, user;          /* placed */
+	uint64_t n_vram, n_gtt, n_user;
+	uint64_t lru_vram, lru_gtt;
+	uint64_t tables;
+};
+
+/* Return the reason when @cond does not hold. */
+#define CHECK(cond, why)                                                                           \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			return why;                                                                \
+	} while (0)
+
+/* ------------------------------------------------ buffers */
+
+static void add_charge(struct sums *s, const struct mm_bo *bo)
+{
+	switch (bo->charge) {
+	case MM_CHARGE_VRAM:
+		s->vram_charged += bo->size;
+		s->vram_aligned += VKF_ALIGN_UP(bo->size, MM_QUOTA_ALIGN);
+		break;
+	case MM_CHARGE_TTM:
+		s->ttm_charged += bo->size;
+		s->system_charged += bo->size;
+		break;
+	case MM_CHARGE_SYSTEM:
+		s->system_charged += bo->size;
+		break;
+	case MM_CHARGE_NONE:
+		break;
+	}
+	if (bo->kind == MM_BO_VRAM && bo->n_pinned)
+		s->pinned += bo->size;
+}
+
+static void add_place(struct sums *s, const struct mm_bo *bo)
+{
+	const struct mm_manager *man = bo->res.man;
+
+	if (man == &bo->home->vram.man) {
+		s->vram += bo->res.bytes;
+		s->n_vram++;
+		s->lru_vram += mm_lru_has(&bo->res.lru);
+	} else if (man == &bo->home->gtt.man) {
+		s->gtt += bo->res.bytes;
+		s->n_gtt++;
+		s->lru_gtt += mm_lru_has(&bo->res.lru);
+	} else if (man) {
+		s->user += bo->res.bytes;
+		s->n_user++;
+	}
+}
+
+static uint64_t blocks_bytes(const struct mm_buddy_block *block)
+{
+	uint64_t sum = 0;
+
+	for (; block; block = block->next)
+		sum += VKF_PAGE_SIZE << block->order;
+	return sum;
+}
+
+static const char *check_window(const struct mm_bo *bo)
+{
+	const struct mm_buddy_block *block;
+	uint64_t next;
+
+	if (bo->kind != MM_BO_VRAM && bo->kind != MM_BO_GTT)
+		return bo->window ? "a buffer has a window it does not need" : NULL;
+	CHECK(bo->window, "a buffer has no window");
+	CHECK(blocks_bytes(bo->window) == bo->size, "a window is not as large as its buffer");
+	next = bo->window->offset;
+	for (block = bo->window; block; block = block->next) {
+		CHECK(block->offset == next, "a window has a gap");
+		next += VKF_PAGE_SIZE << block->order;
+	}
+	CHECK(bo->size < VKF_HUGE_SIZE || VKF_IS_ALIGNED(bo->window->offset, VKF_HUGE_SIZE),
+	      "a large window is not aligned to 2 MiB");
+	return NULL;
+}
+
+static const char *check_resv(const struct mm_resv *r)
+{
+	CHECK(r->n <= r->n_slots, "a reservation has more fences than slots");
+	CHECK(!r->n_reserved, "an unlocked reservation has slots reserved");
+	CHECK(!atomic_load(&r->lock.owner), "a reservation is locked");
+	for (unsigned int i = 0; i < r->n; i++)
+		CHECK(r->slots[i].fence && vkf_ref_read(&r->slots[i].fence->ref) > 0,
+		      "a reservation holds a fence without a reference");
+	return NULL;
+}
+
+static const char *check_bo(const struct mm_client *client, const struct mm_bo *bo)
+{
+	bool evictable = (bo->kind == MM_BO_VRAM || bo->kind == MM_BO_GTT) && !bo->n_pinned;
+	const struct mm_mapping *m;
+	const char *why = check_window(bo);
+
+	if (!why)
+		why = check_resv(bo->resv);
+	if (why)
+		return why;
+	CHECK(bo->client == client, "a buffer is in another client's list");
+	vkf_list_for_each(m, &bo->mappings, of_bo)
+		CHECK(m->bo == bo, "a buffer's list has a mapping of another");
+	if (bo->kind == MM_BO_BAR)
+		return bo->res.man ? "a BAR buffer is placed" : NULL;
+	CHECK(bo->res.man, "a buffer is placed nowhere");
+	CHECK(blocks_bytes(bo->res.blocks) == bo->size, "a buffer's blocks are not its size");
+	CHECK(mm_lru_has(&bo->res.lru) == evictable, "a buffer is not in the LRU list it should be in");
+	CHECK(!evictable || bo->res.bo == bo, "an LRU list leads to another buffer");
+	return NULL;
+}
+
+/* ------------------------------------------------ tables against mappings */
+
+/* struct leaves - the walk over one VM's leaves, in order of address */
+struct leaves {
+	const struct mm_vm *vm;
+	const struct mm_mapping *m; /* where it is */
+	struct mm_pt_source source;
+	uint64_t next;              /* the next leaf's address inside @m */
+	uint64_t covered;
+};
+
+static const char *enter_mapping(struct leaves *l, uint64_t va)
+{
+	struct vkf_range *range = mm_va_find(&l->vm->va, (vkf_gpuva){ va });
+
+	CHECK(range, "an entry is valid where nothing is mapped");
+	CHECK(range->first == va, "the first entry of a mapping is missing");
+	l->m = vkf_container_of(range, struct mm_mapping, range);
+	mm_vm_describe(l->vm, l->m->bo, &l->m->attr, &l->source);
+	l->next = va;
+	return NULL;
+}
+
+static const char *check_fragment(const struct leaves *l, uint64_t entry, uint64_t addr)
+{
+	uint64_t bytes = VKF_PAGE_SIZE << pte_gfx9_get_fragment(entry);
+	uint64_t start = VKF_ALIGN_DOWN(l->next, bytes);
+
+	CHECK(start >= l->m->range.first && start + bytes - 1 <= l->m->range.last,
+	      "a fragment is longer than its mapping");
+	CHECK(((l->next ^ addr) & (bytes - 1)) == 0, "a fragment is not aligned as its address is");
+	CHECK(l->next != start || l->source.walk.left >= bytes, "a fragment is not contiguous");
+	return NULL;
+}
+
+static const char *check_leaf(void *arg, uint64_t va, unsigned int level, uint64_t entry,
+			      uint64_t link)
+{
+	struct leaves *l = arg;
+	uint64_t span = mm_pte_span(level), addr;
+	const char *why = NULL;
+
+	if (!l->m || l->next > l->m->range.last)
+		why = enter_mapping(l, va);
+	if (why)
+		return why;
+	CHECK(va == l->next, "an entry in the middle of a mapping is missing");
+	addr = l->source.addr_base + l->source.walk.addr;
+	CHECK(VKF_IS_ALIGNED(addr, span) && l->source.walk.left >= span,
+	      "an entry covers more than is contiguous");
+	CHECK(pte_gfx9_set_fragment(entry, 0) == mm_pte_leaf(l->source.flags, addr, 0, level),
+	      "an entry does not say what its mapping says");
+	CHECK(link == l->source.link + (va - l->m->range.first), "a link is not the backing");
+	why = check_fragment(l, entry, addr);
+	mm_walk_advance(&l->source.walk, span);
+	l->next += span;
+	l->covered += span;
+	return why;
+}
+
+static uint64_t mapped_bytes(const struct mm_vm *vm)
+{
+	struct vkf_range *range = vkf_ranges_first(&vm->va.ranges);
+	uint64_t sum = 0;
+
+	for (; range; range = vkf_ranges_next(range))
+		sum += range->last - range->first + 1;
+	return sum;
+}
+
+static const char *check_vm(const struct mm_vm *vm)
+{
+	bool idle = mm_timeline_is_idle(&vm->dev->paging);
+	struct leaves l = { .vm = vm };
+	struct vkf_range *range;
+	const char *why;
+
+	CHECK(vkf_ranges_valid(&vm->va.ranges), "a VM's tree of ranges is broken");
+	for (range = vkf_ranges_first(&vm->va.ranges); range; range = vkf_ranges_next(range)) {
+		const struct mm_mapping *m = vkf_container_of(range, struct mm_mapping, range);
+
+		CHECK(m->vm == vm, "a mapping is in another VM's tree");
+		CHECK(range->last - range->first + 1 == m->bo->size,
+		      "a mapping is not as long as its buffer");
+		CHECK(vkf_ref_read(&m->bo->ref) > 0, "a mapping has a dead buffer");
+	}
+	why = check_resv(&vm->resv);
+	if (!why)
+		why = mm_pt_check(&vm->pt, idle ? check_leaf : NULL, &l);
+	if (why)
+		return why;
+	CHECK(!idle || l.covered == mapped_bytes(vm), "a mapping has no entries, or not all");
+	return NULL;
+}
+
+/* ------------------------------------------------ clients */
+
+static bool all_idle(struct mm_system *system)
+{
+	struct mm_device *dev;
+
+	vkf_list_for_each(dev, &system->devices, link) {
+		if (!mm_timeline_is_idle(&dev->paging))
+			return false;
+	}
+	return true;
+}
+
+static const char *check_bos(const struct mm_client *client, uint64_t *ret_n_mappings)
+{
+	uint64_t windows = 0, n_users = 0;
+	const struct mm_bo *bo;
+	const struct mm_mapping *m;
+
+	vkf_list_for_each(bo, &client->bos, link) {
+		const char *why = check_bo(client, bo);
+
+		if (why)
+			return why;
+		windows += blocks_bytes(bo->window);
+		n_users += bo->kind == MM_BO_USERPTR;
+		vkf_list_for_each(m, &bo->mappings, of_bo)
+			(*ret_n_mappings)++;
+	}
+	CHECK(windows == client->arena.size - client->arena.n_free,
+	      "the arena has given out more or less than its buffers' windows");
+	CHECK(n_users == client->userptrs.n && vkf_ranges_valid(&client->userptrs),
+	      "the tree of user ranges is not that of the buffers");
+	return mm_buddy_check(&client->arena);
+}
+
+static const char *check_client(const struct mm_client *client, bool idle)
+{
+	uint64_t of_bos = 0, of_vms = 0, tables = 0;
+	const char *why = check_bos(client, &of_bos);
+	const struct mm_vm *vm;
+
+	vkf_list_for_each(vm, &client->vms, link) {
+		if (!why)
+			why = check_vm(vm);
+		of_vms += vm->va.ranges.n;
+		tables += vm->pt.n_tables;
+	}
+	if (why)
+		return why;
+	CHECK(of_bos == of_vms, "buffers and VMs have not the same mappings");
+	CHECK(idle ? tables == client->n_pt_used : tables <= client->n_pt_used,
+	      "a page table of the region is lost");
+	return NULL;
+}
+
+/* ------------------------------------------------ devices and the system */
+
+/* Over the buffers whose home is @dev, or over all of them for NULL. */
+static void sum_up(struct mm_system *system, const struct mm_device *dev, struct sums *ret_sums)
+{
+	struct mm_client *client;
+	struct mm_bo *bo;
+	struct mm_vm *vm;
+
+	*ret_sums = (struct sums){ 0 };
+	vkf_list_for_each(client, &system->clients, link) {
+		vkf_list_for_each(bo, &client->bos, link) {
+			if (dev && bo->home != dev)
+				continue;
+			add_charge(ret_sums, bo);
+			add_place(ret_sums, bo);
+		}
+		vkf_list_for_each(vm, &client->vms, link) {
+			if (!dev || vm->dev == dev)
+				ret_sums->tables += vm->pt.n_tables;
+		}
+	}
+}
+
+static const char *check_device(struct mm_device *dev, bool idle)
+{
+	uint64_t n_tables = atomic_load(&dev->n_tables);
+	const char *why;
+	struct sums s;
+
+	sum_up(dev->system, dev, &s);
+	CHECK(dev->quota.used == s.vram_charged, "VRAM charged is not the sum of the buffers");
+	CHECK(dev->quota.used_aligned == s.vram_aligned, "aligned VRAM is not the sum of the buffers");
+	CHECK(dev->quota.pinned == s.pinned, "pinned VRAM is not the sum of the buffers");
+	CHECK(idle ? n_tables == s.tables : n_tables >= s.tables, "a page table in VRAM is lost");
+	CHECK(dev->vram.man.used == s.vram + n_tables * VKF_PAGE_SIZE,
+	      "VRAM in use is not the sum of buffers and tables");
+	CHECK(dev->vram.man.n_resources == s.n_vram + n_tables, "a VRAM resource is lost");
+	CHECK(dev->vram.man.lru.n == s.lru_vram, "VRAM's LRU list has something else in it");
+	CHECK(dev->gtt.man.used == s.gtt && dev->gtt.man.n_resources == s.n_gtt,
+	      "GTT in use is not the sum of the buffers");
+	CHECK(dev->gtt.man.lru.n == s.lru_gtt, "GTT's LRU list has something else in it");
+	why = dev->vram.man.ops->check(&dev->vram.man);
+	return why ? why : dev->gtt.man.ops->check(&dev->gtt.man);
+}
+
+static const char *check_system(struct mm_system *system)
+{
+	const struct mm_quota *q = &system->quota;
+	struct sums s;
+
+	sum_up(system, NULL, &s);
+	CHECK(q->system_used == s.system_charged, "system memory charged is not the sum");
+	CHECK(q->ttm_used == s.ttm_charged, "TTM memory charged is not the sum");
+	CHECK(q->system_used <= q->system_limit && q->ttm_used <= q->ttm_limit,
+	      "a limit is exceeded");
+	CHECK(system->user.man.used == s.user && system->user.man.n_resources == s.n_user,
+	      "user pages in use are not the sum of the buffers");
+	CHECK(system->bus.buddy.size - system->bus.buddy.n_free == s.gtt + s.user,
+	      "bus addresses in use are not the sum of GTT and user pages");
+	return mm_buddy_check(&system->bus.buddy);
+}
+
+static const char *check_all(struct mm_system *system)
+{
+	bool idle = all_idle(system);
+	const char *why = check_system(system);
+	struct mm_client *client;
+	struct mm_device *dev;
+
+	vkf_list_for_each(dev, &system->devices, link) {
+		if (!why)
+			why = check_device(dev, idle);
+	}
+	vkf_list_for_each(client, &system->clients, link) {
+		if (!why)
+			why = check_client(client, idle);
+	}
+	return why;
+}
+
+int mm_check(struct mm_system *system, char *why, size_t why_len)
+{
+	const char *reason = check_all(system);
+	struct mm_print p;
+
+	if (!reason)
+		return 0;
+	if (why_len) {
+		mm_print_init(&p, why, why_len);
+		mm_print(&p, "%s", reason);
+	}
+	return -EUCLEAN;
+}

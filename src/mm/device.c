@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/device.h"
+
+#include <errno.h>
+#include "base/env.h"
+#include "mm/print.h"
+#include "mm/private.h"
+
+static uint64_t gtt_bytes(const struct mm_device_config *config, const struct mm_system *system)
+{
+	return config->gtt_bytes ? config->gtt_bytes : VKF_MAX(VKF_GIB(3), system->ram_bytes / 2);
+}
+
+int mm_device_create(struct mm_system *system, const struct mm_device_config *config,
+		     struct mm_device **ret_dev)
+{
+	struct mm_device *dev;
+	int r;
+
+	if (config->va_bits != 48 && config->va_bits != 40)
+		return -EINVAL;
+	dev = vkf_zalloc(sizeof(*dev));
+	if (!dev)
+		return -ENOMEM;
+	r = mm_vram_init(&dev->vram, config->vram_bytes, config->visible_bytes);
+	if (r) {
+		vkf_free(dev);
+		return r;
+	}
+	dev->system = system;
+	dev->config = *config;
+	mm_gtt_init(&dev->gtt, &system->bus, "GTT", gtt_bytes(config, system));
+	mm_quota_add_gpu(&system->quota, &dev->quota, dev->vram.man.size);
+	mm_timeline_init(&dev->paging, mm_system_new_context(system), config->ops, config->cookie);
+	atomic_init(&dev->n_tables, 0);
+	vkf_mutex_lock(&system->lock);
+	vkf_list_add_tail(&dev->link, &system->devices);
+	vkf_mutex_unlock(&system->lock);
+	*ret_dev = dev;
+	return 0;
+}
+
+void mm_device_destroy(struct mm_device *dev)
+{
+	if (!dev)
+		return;
+	vkf_mutex_lock(&dev->system->lock);
+	vkf_list_del(&dev->link);
+	vkf_mutex_unlock(&dev->system->lock);
+	mm_timeline_fini(&dev->paging);
+	mm_quota_remove_gpu(&dev->system->quota, &dev->quota);
+	mm_gtt_fini(&dev->gtt);
+	mm_vram_fini(&dev->vram);
+	vkf_free(dev);
+}
+
+unsigned int mm_device_index(const struct mm_device *dev)
+{
+	return dev->config.index;
+}
+
+void mm_device_usage(struct mm_device *dev, struct mm_device_usage *ret_usage)
+{
+	struct mm_quota *quota = &dev->system->quota;
+	struct mm_device_usage usage = {
+		.vram_total = dev->vram.man.size,
+		.visible_total = dev->vram.visible,
+		.gtt_total = dev->gtt.man.size,
+	};
+
+	mm_vram_usage(&dev->vram, &usage.vram_managed, &usage.visible_managed);
+	mm_manager_usage(&dev->gtt.man, &usage.gtt_used);
+	usage.page_tables = VKF_PAGE_SIZE *
+			    atomic_load_explicit(&dev->n_tables, memory_order_relaxed);
+	vkf_mutex_lock(&quota->lock);
+	usage.vram_used = dev->quota.used;
+	usage.vram_used_aligned = dev->quota.used_aligned;
+	vkf_mutex_unlock(&quota->lock);
+	*ret_usage = usage;
+}
+
+uint64_t mm_device_available(struct mm_device *dev)
+{
+	return mm_quota_available(&dev->system->quota, &dev->quota);
+}
+
+void mm_device_print(struct mm_device *dev, struct mm_print *p)
+{
+	mm_print(p, "GPU %u: %" PRIu64 " page tables\n", dev->config.index,
+		 (uint64_t)atomic_load_explicit(&dev->n_tables, memory_order_relaxed));
+	mm_manager_print(&dev->vram.man, p);
+	mm_manager_print(&dev->gtt.man, p);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Locks are taken and released in loops here, which the compiler's analysis cannot follow. */
+#include "mm/lock_ctx.h"
+
+#include <errno.h>
+#include <string.h>
+#include "base/env.h"
+
+void mm_lock_ctx_init(struct mm_lock_ctx *ctx, bool interruptible)
+{
+	vkf_ww_begin(&ctx->ww);
+	ctx->interruptible = interruptible;
+	ctx->contended = NULL;
+	ctx->held = ctx->few;
+	ctx->n_held = 0;
+	ctx->n_room = MM_LOCK_CTX_INLINE;
+}
+
+VKF_NO_TS static void unlock_all(struct mm_lock_ctx *ctx)
+{
+	while (ctx->n_held)
+		mm_resv_unlock(ctx->held[--ctx->n_held]);
+}
+
+void mm_lock_ctx_fini(struct mm_lock_ctx *ctx)
+{
+	unlock_all(ctx);
+	vkf_ww_end(&ctx->ww);
+	if (ctx->held != ctx->few)
+		vkf_free(ctx->held);
+}
+
+/* Before locking, so that what is locked can be remembered. */
+static int make_room(struct mm_lock_ctx *ctx)
+{
+	struct mm_resv **held;
+
+	if (ctx->n_held < ctx->n_room)
+		return 0;
+	held = vkf_calloc(2 * ctx->n_room, sizeof(struct mm_resv *));
+	if (!held)
+		return -ENOMEM;
+	memcpy(held, ctx->held, ctx->n_held * sizeof(struct mm_resv *));
+	if (ctx->held != ctx->few)
+		vkf_free(ctx->held);
+	ctx->held = held;
+	ctx->n_room *= 2;
+	return 0;
+}
+
+VKF_NO_TS int mm_lock_ctx_lock(struct mm_lock_ctx *ctx, struct mm_resv *r, unsigned int n_slots)
+{
+	int e = make_room(ctx);
+
+	if (e)
+		return e;
+	e = vkf_wwlock_lock(&r->lock, &ctx->ww, ctx->interruptible);
+	if (e == -EDEADLK) {
+		unlock_all(ctx);
+		ctx->contended = r;
+	}
+	if (e && e != -EALREADY)
+		return e;
+	if (!e)
+		ctx->held[ctx->n_held++] = r;
+	return n_slots ? mm_resv_reserve_locked(r, n_slots) : 0;
+}
+
+VKF_NO_TS bool mm_lock_ctx_retry(struct mm_lock_ctx *ctx, int e)
+{
+	struct mm_resv *r = ctx->contended;
+
+	if (e != -EDEADLK || !r)
+		return false;
+	ctx->contended = NULL;
+	vkf_wwlock_lock_slow(&r->lock, &ctx->ww);
+	ctx->held[ctx->n_held++] = r;
+	return true;
+}

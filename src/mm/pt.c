@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/pt.h"
+
+#include <errno.h>
+#include "base/env.h"
+#include "mm/private.h"
+
+static size_t node_size(unsigned int level)
+{
+	size_t children = level == MM_PTB ? 0 : MM_PT_SLOTS;
+
+	return sizeof(struct mm_pt) + children * sizeof(struct mm_pt *);
+}
+
+static int fill_node(struct mm_pt_tree *tree, struct mm_pt *pt)
+{
+	struct mm_placement placement = mm_placement_of_table();
+	int r = mm_client_alloc_table(tree->client, &pt->index);
+
+	if (r)
+		return r;
+	r = mm_place(&tree->dev->vram.man, &placement, VKF_PAGE_SIZE, &pt->page);
+	if (r) {
+		mm_client_free_table(tree->client, pt->index);
+		return r;
+	}
+	pt->words = mm_client_table(tree->client, pt->index);
+	atomic_fetch_add_explicit(&tree->dev->n_tables, 1, memory_order_relaxed);
+	return 0;
+}
+
+static int create(struct mm_pt_tree *tree, unsigned int level, struct mm_pt **ret_pt)
+{
+	struct mm_pt *pt;
+	int r = vkf_fault("mm.pt", tree->dev->config.index);
+
+	if (r)
+		return r;
+	pt = vkf_zalloc(node_size(level));
+	if (!pt)
+		return -ENOMEM;
+	pt->level = (uint8_t)level;
+	r = fill_node(tree, pt);
+	if (r) {
+		vkf_free(pt);
+		return r;
+	}
+	*ret_pt = pt;
+	return 0;
+}
+
+void mm_pt_free(struct mm_pt_tree *tree, struct mm_pt *pt)
+{
+	mm_resource_free(&pt->page);
+	mm_client_free_table(tree->client, pt->index);
+	atomic_fetch_sub_explicit(&tree->dev->n_tables, 1, memory_order_relaxed);
+	vkf_free(pt);
+}
+
+int mm_pt_attach(struct mm_pt_tree *tree, struct mm_pt *parent, unsigned int slot,
+		 struct mm_pt **ret_pt)
+{
+	struct mm_pt *pt;
+	int r = create(tree, parent->level + 1u, &pt);
+
+	if (r)
+		return r;
+	pt->parent = parent;
+	pt->slot = (uint16_t)slot;
+	parent->child[slot] = pt;
+	tree->n_tables++;
+	*ret_pt = pt;
+	return 0;
+}
+
+void mm_pt_detach(struct mm_pt_tree *tree, struct mm_pt *pt)
+{
+	pt->parent->child[pt->slot] = NULL;
+	tree->n_tables--;
+}
+
+int mm_pt_init(struct mm_pt_tree *tree, struct mm_client *client, struct mm_device *dev)
+{
+	*tree = (struct mm_pt_tree){ .client = client, .dev = dev, .n_tables = 1 };
+	return create(tree, MM_PDB2, &tree->root);
+}
+
+static void clear_words(struct mm_pt *pt)
+{
+	for (unsigned int i = 0; i < MM_PT_SLOTS && pt->n_live; i++)
+		atomic_store_explicit(&pt->words->entry[i], 0, memory_order_release);
+}
+
+static void free_below(struct mm_pt_tree *tree, struct mm_pt *pt)
+{
+	for (unsigned int i = 0; pt->level != MM_PTB && i < MM_PT_SLOTS; i++) {
+		struct mm_pt *child = pt->child[i];
+
+		if (!child)
+			continue;
+		clear_words(child);
+		free_below(tree, child);
+		mm_pt_free(tree, child);
+	}
+}
+
+void mm_pt_fini(struct mm_pt_tree *tree)
+{
+	const struct mm_client_config *config = &tree->client->config;
+
+	clear_words(tree->root);
+	config->ops->invalidate(config->cookie, tree->dev->config.index);
+	free_below(tree, tree->root);
+	mm_pt_free(tree, tree->root);
+}
+
+/* ------------------------------------------------ check */
+
+struct check {
+	mm_pt_leaf_fn fn;
+	void *arg;
+	uint64_t n_tables;
+};
+
+static const char *check_table(struct check *c, const struct mm_pt *pt, uint64_t va);
+
+static const char *check_child(struct check *c, const struct mm_pt *pt, unsigned int slot,
+			       uint64_t va)
+{
+	const struct mm_pt *child = pt->child[slot];
+
+	if (child->parent != pt || child->slot != slot || child->level != pt->level + 1)
+		return "a page table does not belong where it hangs";
+	if (!child->n_live)
+		return "an empty page table was kept";
+	if (c->fn && pt->words->entry[slot] != mm_pte_directory(mm_pt_vram(child)))
+		return "a directory entry does not hold its table's address";
+	if (c->fn && pt->words->link[slot] != child->index)
+		return "a directory entry's link is not its table";
+	return check_table(c, child, va);
+}
+
+static const char *check_table(struct check *c, const struct mm_pt *pt, uint64_t va)
+{
+	unsigned int n_live = 0;
+	const char *why = NULL;
+
+	c->n_tables++;
+	for (unsigned int i = 0; i < MM_PT_SLOTS && !why; i++) {
+		uint64_t at = va + i * mm_pte_span(pt->level);
+		uint64_t entry = c->fn ? pt->words->entry[i] : 0;
+
+		n_live += mm_pt_child(pt, i) || entry;
+		if (mm_pt_child(pt, i))
+			why = check_child(c, pt, i, at);
+		else if (entry)
+			why = c->fn(c->arg, at, pt->level, entry, pt->words->link[i]);
+	}
+	if (!why && c->fn && n_live != pt->n_live)
+		why = "a page table has not as many entries as it counts";
+	return why;
+}
+
+const char *mm_pt_check(const struct mm_pt_tree *tree, mm_pt_leaf_fn fn, void *arg)
+{
+	struct check c = { .fn = fn, .arg = arg };
+	const char *why = check_table(&c, tree->root, 0);
+
+	if (!why && c.n_tables != tree->n_tables)
+		why = "a VM has not as many page tables as it counts";
+	return why;
+}

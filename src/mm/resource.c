@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/resource.h"
+
+#include "mm/print.h"
+
+void mm_manager_init(struct mm_manager *man, const struct mm_manager_ops *ops, const char *name,
+		     uint64_t size)
+{
+	man->ops = ops;
+	man->name = name;
+	vkf_mutex_init(&man->lock, VKF_RANK_LRU);
+	man->size = size;
+	man->used = 0;
+	man->n_resources = 0;
+	mm_lru_init(&man->lru);
+}
+
+void mm_manager_fini(struct mm_manager *man)
+{
+	VKF_ASSERT(man->n_resources == 0 && man->used == 0 && man->lru.n == 0);
+	vkf_mutex_fini(&man->lock);
+}
+
+int mm_manager_alloc(struct mm_manager *man, const struct mm_placement *placement, uint64_t bytes,
+		     struct mm_resource *res)
+{
+	VKF_ASSERT(bytes && VKF_IS_ALIGNED(bytes, VKF_PAGE_SIZE));
+	return man->ops->alloc(man, placement, bytes, res);
+}
+
+void mm_resource_free(struct mm_resource *res)
+{
+	if (!res->man)
+		return;
+	res->man->ops->free(res->man, res);
+	res->man = NULL;
+	res->blocks = NULL;
+}
+
+void mm_manager_usage(struct mm_manager *man, uint64_t *ret_used)
+{
+	vkf_mutex_lock(&man->lock);
+	*ret_used = man->used;
+	vkf_mutex_unlock(&man->lock);
+}
+
+void mm_manager_print(struct mm_manager *man, struct mm_print *p)
+{
+	vkf_mutex_lock(&man->lock);
+	mm_print(p, "%s: %" PRIu64 " of %" PRIu64 " KiB in %" PRIu64 ", %" PRIu64 " evictable\n",
+		 man->name, man->used >> 10, man->size >> 10, man->n_resources, man->lru.n);
+	man->ops->print(man, p);
+	vkf_mutex_unlock(&man->lock);
+}
+
+void mm_resource_make_evictable(struct mm_resource *res, struct mm_bo *bo,
+				enum mm_lru_priority priority)
+{
+	vkf_mutex_lock(&res->man->lock);
+	res->bo = bo;
+	mm_lru_add(&res->man->lru, &res->lru, priority);
+	vkf_mutex_unlock(&res->man->lock);
+}
+
+void mm_resource_make_unevictable(struct mm_resource *res)
+{
+	vkf_mutex_lock(&res->man->lock);
+	mm_lru_remove(&res->man->lru, &res->lru);
+	vkf_mutex_unlock(&res->man->lock);
+}
+
+void mm_resource_touch(struct mm_resource *res)
+{
+	vkf_mutex_lock(&res->man->lock);
+	mm_lru_touch(&res->man->lru, &res->lru);
+	vkf_mutex_unlock(&res->man->lock);
+}
+
+/* Take in the next block, and all that follow it without a gap. */
+static void walk_load(struct mm_walk *w)
+{
+	w->left = 0;
+	while (w->next) {
+		uint64_t addr = w->base + w->next->offset;
+
+		if (w->left && addr != w->addr + w->left)
+			return;
+		if (!w->left)
+			w->addr = addr;
+		w->left += UINT64_C(1) << (w->next->order + w->shift);
+		w->next = w->next->next;
+	}
+}
+
+void mm_walk_resource(struct mm_walk *w, const struct mm_resource *res)
+{
+	*w = (struct mm_walk){ .next = res->blocks, .base = res->base, .shift = res->shift };
+	walk_load(w);
+}
+
+void mm_walk_range(struct mm_walk *w, uint64_t addr, uint64_t bytes)
+{
+	*w = (struct mm_walk){ .addr = addr, .left = bytes };
+}
+
+void mm_walk_advance(struct mm_walk *w, uint64_t bytes)
+{
+	VKF_ASSERT(bytes <= w->left);
+	w->addr += bytes;
+	w->left -= bytes;
+	if (!w->left)
+		walk_load(w);
+}

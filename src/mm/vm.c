@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/vm.h"
+
+#include <errno.h>
+#include "base/env.h"
+#include "mm/lock_ctx.h"
+#include "mm/private.h"
+
+/* ------------------------------------------------ life */
+
+static struct mm_vm *vm_of_device(struct mm_client *client, const struct mm_device *dev)
+	VKF_REQUIRES(client->lock)
+{
+	struct mm_vm *vm;
+
+	vkf_list_for_each(vm, &client->vms, link) {
+		if (vm->dev == dev)
+			return vm;
+	}
+	return NULL;
+}
+
+static int vm_create_locked(struct mm_client *client, struct mm_device *dev, struct mm_vm **ret_vm)
+	VKF_REQUIRES(client->lock)
+{
+	struct mm_vm *vm;
+	int r;
+
+	if (vm_of_device(client, dev))
+		return -EEXIST;
+	vm = vkf_zalloc(sizeof(*vm));
+	if (!vm)
+		return -ENOMEM;
+	r = mm_pt_init(&vm->pt, client, dev);
+	if (r) {
+		vkf_free(vm);
+		return r;
+	}
+	mm_client_get(client);
+	vm->client = client;
+	vm->dev = dev;
+	mm_resv_init(&vm->resv);
+	vkf_mutex_init(&vm->lock, VKF_RANK_VM);
+	mm_va_init(&vm->va, dev->config.va_bits);
+	vkf_list_add_tail(&vm->link, &client->vms);
+	*ret_vm = vm;
+	return 0;
+}
+
+int mm_vm_create(struct mm_client *client, struct mm_device *dev, struct mm_vm **ret_vm)
+{
+	int r;
+
+	vkf_mutex_lock(&client->lock);
+	r = vm_create_locked(client, dev, ret_vm);
+	vkf_mutex_unlock(&client->lock);
+	return r;
+}
+
+uint32_t mm_vm_root(const struct mm_vm *vm)
+{
+	return vm->pt.root->index;
+}
+
+/* Its entries are gone, and so is all work on them. */
+static void mapping_free(struct mm_mapping *m)
+{
+	if (mm_resv_lock(m->bo->resv, false))
+		return;
+	vkf_list_del(&m->of_bo);
+	mm_resv_unlock(m->bo->resv);
+	mm_fence_put(m->last_update);
+	mm_bo_put(m->bo);
+	vkf_free(m);
+}
+
+static void drop_mappings(struct mm_vm *vm)
+{
+	struct vkf_range *range;
+
+	while ((range = vkf_ranges_first(&vm->va.ranges))) {
+		mm_va_remove(&vm->va, range);
+		mapping_free(vkf_container_of(range, struct mm_mapping, range));
+	}
+}
+
+void mm_vm_destroy(struct mm_vm *vm)
+{
+	struct mm_client *client;
+
+	if (!vm)
+		return;
+	client = vm->client;
+	vkf_mutex_lock(&client->lock);
+	vkf_list_del(&vm->link);
+	vkf_mutex_unlock(&client->lock);
+	if (vm->last_update)
+		mm_fence_wait(vm->last_update, VKF_FOREVER, false);
+	mm_fence_put(vm->last_update);
+	mm_pt_fini(&vm->pt);
+	drop_mappings(vm);
+	mm_resv_fini(&vm->resv);
+	vkf_mutex_fini(&vm->lock);
+	vkf_free(vm);
+	mm_client_put(client);
+}
+
+/* ------------------------------------------------ locks of a change */
+
+/* The client and the VM: no other change of this VM, and no restore. */
+static int vm_lock(struct mm_vm *vm) VKF_NO_TS
+{
+	int r = vkf_mutex_lock_interruptible(&vm->client->lock);
+
+	if (r)
+		return r;
+	r = vkf_mutex_lock_interruptible(&vm->lock);
+	if (r)
+		vkf_mutex_unlock(&vm->client->lock);
+	return r;
+}
+
+static void vm_unlock(struct mm_vm *vm) VKF_NO_TS
+{
+	vkf_mutex_unlock(&vm->lock);
+	vkf_mutex_unlock(&vm->client->lock);
+}
+
+/* A place for the update's fence on both. */
+static int reserve_both(struct mm_lock_ctx *ctx, struct mm_vm *vm, struct mm_bo *bo)
+{
+	int r;
+
+	do {
+		r = mm_lock_ctx_lock(ctx, &vm->resv, 1);
+		if (!r)
+			r = mm_lock_ctx_lock(ctx, bo->resv, 1);
+	} while (mm_lock_ctx_retry(ctx, r));
+	return r;
+}
+
+static void remember(struct mm_fence **last, struct mm_fence *f)
+{
+	mm_fence_put(*last);
+	*last = mm_fence_is_signalled(f) ? NULL : mm_fence_get(f);
+}
+
+/* Past the point of no return: submit, and let everybody know who must wait for it. */
+static struct mm_fence *commit(struct mm_vm *vm, struct mm_bo *bo, struct mm_pt_update *update)
+	VKF_REQUIRES(vm->lock)
+{
+	struct mm_fence *f = mm_pt_commit(update);
+
+	mm_resv_assert_held(&vm->resv);
+	mm_resv_assert_held(bo->resv);
+	mm_resv_add_locked(&vm->resv, f, MM_RESV_BOOKKEEP);
+	mm_resv_add_locked(bo->resv, f, MM_RESV_BOOKKEEP);
+	remember(&vm->last_update, f);
+	return f;
+}
+
+/* ------------------------------------------------ map */
+
+void mm_vm_describe(const struct mm_vm *vm, const struct mm_bo *bo, const struct mm_pte_attr *attr,
+		    struct mm_pt_source *ret_source)
+{
+	const struct mm_device_config *home = &bo->home->config;
+	bool local = bo->kind == MM_BO_VRAM && attr->reach != MM_REACH_BUS;
+
+	ret_source->flags = mm_pte_flags(attr, !local);
+	ret_source->link = mm_bo_link(bo);
+	ret_source->addr_base = 0;
+	if (bo->kind == MM_BO_BAR) {
+		mm_walk_range(&ret_source->walk, bo->bar_bus.v, bo->size);
+		return;
+	}
+	mm_walk_resource(&ret_source->walk, &bo->res);
+	if (bo->kind == MM_BO_VRAM && attr->reach == MM_REACH_HIVE)
+		ret_source->addr_base = home->hive_base;
+	if (bo->kind == MM_BO_VRAM && attr->reach == MM_REACH_BUS)
+		ret_source->addr_base = home->bar_base;
+}
+
+static int check_map(const struct mm_vm *vm, const struct mm_bo *bo, vkf_gpuva va,
+		     const struct mm_pte_attr *attr) VKF_REQUIRES(vm->lock)
+{
+	if (bo->client != vm->client)
+		return -EINVAL;
+	if (bo->kind == MM_BO_VRAM && attr->reach == MM_REACH_LOCAL && bo->home != vm->dev)
+		return -EINVAL;
+	return mm_va_check(&vm->va, va, bo->size);
+}
+
+static void mapping_init(struct mm_mapping *m, struct mm_vm *vm, struct mm_bo *bo,
+			 const struct mm_pte_attr *attr)
+{
+	m->vm = vm;
+	m->bo = mm_bo_get(bo);
+	m->attr = *attr;
+	m->last_update = NULL;
+	atomic_init(&m->n_users, 0);
+	vkf_list_add_tail(&m->of_bo, &bo->mappings);
+}
+
+/* Both reservations are held. */
+static int map_reserved(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
+			const struct mm_pte_attr *attr, struct mm_mapping *m) VKF_REQUIRES(vm->lock)
+{
+	struct mm_pt_source source;
+	struct mm_pt_update *update;
+	struct mm_fence *f;
+	int r;
+
+	r = mm_bo_validate_locked(bo, true);
+	if (r)
+		return r;
+	mm_vm_describe(vm, bo, attr, &source);
+	r = mm_pt_plan_map(&vm->pt, va.v, bo->size, &source, &update);
+	if (r)
+		return r;
+	mapping_init(m, vm, bo, attr);
+	mm_va_insert(&vm->va, &m->range, va, bo->size);
+	f = commit(vm, bo, update);
+	remember(&m->last_update, f);
+	mm_fence_put(f);
+	return 0;
+}
+
+static int map_locked(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
+		      const struct mm_pte_attr *attr, struct mm_mapping **ret_mapping)
+	VKF_REQUIRES(vm->lock)
+{
+	struct mm_lock_ctx ctx;
+	struct mm_mapping *m;
+	int r = check_map(vm, bo, va, attr);
+
+	if (r)
+		return r;
+	m = vkf_zalloc(sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	mm_lock_ctx_init(&ctx, true);
+	r = reserve_both(&ctx, vm, bo);
+	if (!r)
+		r = map_reserved(vm, bo, va, attr, m);
+	mm_lock_ctx_fini(&ctx);
+	if (r)
+		vkf_free(m);
+	else
+		*ret_mapping = m;
+	return r;
+}
+
+int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_pte_attr *attr,
+	      struct mm_mapping **ret_mapping)
+{
+	int r = vkf_fault("mm.map", vm->dev->config.index);
+
+	if (!r)
+		r = vm_lock(vm);
+	if (r)
+		return r;
+	vkf_assert_held(&vm->lock);
+	r = map_locked(vm, bo, va, attr, ret_mapping);
+	vm_unlock(vm);
+	return r;
+}
+
+/* ------------------------------------------------ unmap */
+
+static int unmap_locked(struct mm_mapping *m, struct mm_fence **ret_fence)
+	VKF_REQUIRES(m->vm->lock)
+{
+	struct mm_vm *vm = m->vm;
+	struct mm_pt_update *update;
+	struct mm_lock_ctx ctx;
+	int r;
+
+	mm_lock_ctx_init(&ctx, true);
+	r = reserve_both(&ctx, vm, m->bo);
+	if (!r)
+		r = mm_pt_plan_clear(&vm->pt, m->range.first, m->bo->size, &update);
+	if (!r) {
+		mm_va_remove(&vm->va, &m->range);
+		vkf_list_del(&m->of_bo);
+		*ret_fence = commit(vm, m->bo, update);
+	}
+	mm_lock_ctx_fini(&ctx);
+	return r;
+}
+
+int mm_vm_unmap(struct mm_mapping *mapping, struct mm_fence **ret_fence)
+{
+	struct mm_vm *vm = mapping->vm;
+	struct mm_fence *f;
+	int r = vm_lock(vm);
+
+	if (r)
+		return r;
+	vkf_assert_held(&vm->lock);
+	r = unmap_locked(mapping, &f);
+	vm_unlock(vm);
+	if (r)
+		return r;
+	if (ret_fence)
+		*ret_fence = f;
+	else
+		mm_fence_put(f);
+	mm_fence_put(mapping->last_update);
+	mm_bo_put(mapping->bo);
+	vkf_free(mapping);
+	return 0;
+}
+
+/* ------------------------------------------------ the rest */
+
+int mm_vm_sync(struct mm_mapping *mapping, bool interruptible)
+{
+	struct mm_fence *f;
+	int r;
+
+	vkf_mutex_lock(&mapping->vm->lock);
+	f = mapping->last_update;
+	if (f)
+		mm_fence_get(f);
+	vkf_mutex_unlock(&mapping->vm->lock);
+	r = f ? mm_fence_wait(f, VKF_FOREVER, interruptible) : 0;
+	mm_fence_put(f);
+	return r;
+}
+
+void mm_mapping_use(struct mm_mapping *mapping)
+{
+	atomic_fetch_add(&mapping->n_users, 1);
+}
+
+void mm_mapping_unuse(struct mm_mapping *mapping)
+{
+	unsigned int old = atomic_fetch_sub(&mapping->n_users, 1);
+
+	VKF_ASSERT(old > 0);
+	(void)old;
+}
+
+bool mm_mapping_in_use(const struct mm_mapping *mapping)
+{
+	return atomic_load(&mapping->n_users) > 0;
+}
+
+struct mm_mapping *mm_vm_find(struct mm_vm *vm, vkf_gpuva va, vkf_gpuva *ret_start,
+			      uint64_t *ret_size)
+{
+	struct mm_mapping *m = NULL;
+	struct vkf_range *range;
+
+	vkf_mutex_lock(&vm->lock);
+	range = mm_va_find(&vm->va, va);
+	if (range) {
+		m = vkf_container_of(range, struct mm_mapping, range);
+		if (ret_start)
+			ret_start->v = range->first;
+		if (ret_size)
+			*ret_size = m->bo->size;
+	}
+	vkf_mutex_unlock(&vm->lock);
+	return m;
+}
