@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/ioctl.h"
+
+#include <linux/ioctl.h>
+#include <string.h>
+#include "shim/call.h"
+#include "shim/engine_start.h"
+#include "shim/umem.h"
+
+/* More than any call writes to one array; a larger count must not crowd out the others. */
+#define OUT_MAX (UINT32_C(56) << 10)
+#define KFD_CREATE_QUEUE 0x02
+#define KFD_SET_CU_MASK 0x1a
+
+static uint64_t field(const uint8_t *block, unsigned int at, unsigned int bytes)
+{
+	uint32_t v32;
+	uint64_t v64;
+
+	if (bytes == 4) {
+		memcpy(&v32, block + at, 4);
+		return v32;
+	}
+	memcpy(&v64, block + at, 8);
+	return v64;
+}
+
+/* A segment of @len bytes at @uptr: as much as there is to read of an input, all of an output. */
+static void add_seg(struct shim_call *c, uint64_t uptr, uint64_t len, unsigned int dir)
+{
+	struct wire_slot_head *h = &c->slot->head;
+	struct wire_seg *g = &h->seg[h->n_segs];
+	uint32_t off, in = 0;
+
+	if (dir == WIRE_OUT && len > OUT_MAX)
+		len = OUT_MAX;
+	if (!len || h->n_segs == WIRE_SLOT_SEGS)
+		return;
+	if ((dir & WIRE_IN) && len > WIRE_SLOT_DATA_BYTES - c->used)
+		len = WIRE_SLOT_DATA_BYTES - c->used;
+	off = shim_call_room(c, len);
+	if (off == UINT32_MAX)
+		return;
+	if (dir & WIRE_IN) {
+		in = (uint32_t)umem_read(c->slot->data + off, uptr, len);
+		/* Unreadable, it may still be an output: the block of a call that only writes. */
+		if (!in && dir == WIRE_IN)
+			return;
+	}
+	*g = (struct wire_seg){ .uptr = uptr, .len = in ? in : (uint32_t)len, .off = off, .in = in };
+	h->n_segs++;
+}
+
+static void add_fd(struct wire_slot_head *h, int fd)
+{
+	struct shim_file f;
+
+	if (h->n_fds == WIRE_SLOT_FDS)
+		return;
+	h->fd[h->n_fds].fd = fd;
+	h->fd[h->n_fds].file = shim_file_identify(fd, &f) ? f.number : 0;
+	h->n_fds++;
+}
+
+static void add_nested(struct shim_call *c, const struct wire_nested *n, uint32_t size)
+{
+	const uint8_t *block = c->slot->data; /* segment 0 */
+	uint64_t uptr, count = 1, len;
+
+	if (n->ptr + n->ptr_bytes > size ||
+	    (n->count != WIRE_NO_COUNT && n->count + n->count_bytes > size))
+		return;
+	uptr = field(block, n->ptr, n->ptr_bytes);
+	if (!n->dir) {
+		add_fd(&c->slot->head, (int)uptr);
+		return;
+	}
+	if (n->count != WIRE_NO_COUNT)
+		count = field(block, n->count, n->count_bytes);
+	/* Counted in bits, in whole words. */
+	if (n->dev == WIRE_DEV_KFD && n->nr == KFD_SET_CU_MASK)
+		count = (count + 31) / 32 * 4;
+	len = count > UINT32_MAX ? UINT32_MAX : count * n->elem;
+	if (uptr)
+		add_seg(c, uptr, len, n->dir);
+}
+
+static void marshal(struct shim_call *c, const struct shim_file *f, uint32_t cmd, uint64_t arg)
+{
+	struct wire_slot_head *h = &c->slot->head;
+	uint32_t size = _IOC_SIZE(cmd);
+
+	h->call = WIRE_CALL_IOCTL;
+	h->cmd = cmd;
+	h->file = f->number;
+	h->arg = arg;
+	h->n_segs = 0;
+	h->n_fds = 0;
+	add_seg(c, arg, size, WIRE_INOUT);
+	if (h->n_segs == 0 || h->seg[0].in != size)
+		return;
+	for (unsigned int i = 0; i < wire_n_nested; i++)
+		if (wire_nested[i].dev == shim_file_dev(f) && wire_nested[i].nr == _IOC_NR(cmd))
+			add_nested(c, &wire_nested[i], size);
+}
+
+/* Return: 0 or -EFAULT. */
+static int copy_back(struct shim_call *c)
+{
+	struct wire_slot_head *h = &c->slot->head;
+	int r = 0;
+
+	for (unsigned int i = 0; i < h->n_segs && i < WIRE_SLOT_SEGS; i++) {
+		struct wire_seg g = h->seg[i];
+
+		if (g.written > g.len || g.off > WIRE_SLOT_DATA_BYTES ||
+		    g.written > WIRE_SLOT_DATA_BYTES - g.off)
+			return -EIO;
+		if (g.written && umem_write(g.uptr, c->slot->data + g.off, g.written))
+			r = -EFAULT;
+	}
+	return r;
+}
+
+static int session_of(const struct shim_file *f, struct session **ret)
+{
+	struct session *s = session_peek();
+
+	/* As the kernel: only who opened /dev/kfd may use it; a render node is anybody's. */
+	if (shim_file_dev(f) == WIRE_DEV_KFD) {
+		*ret = s;
+		return s && s->id == f->session ? 0 : -EBADF;
+	}
+	if (s) {
+		*ret = s;
+		return 0;
+	}
+	return session_get(ret) ? -EIO : 0;
+}
+
+int shim_ioctl(const struct shim_file *f, unsigned long cmd, uint64_t arg)
+{
+	struct shim_call c;
+	struct session *s;
+	bool answered;
+	int r = session_of(f, &s), fault;
+
+	if (r)
+		return r;
+	if (shim_file_dev(f) == WIRE_DEV_KFD && _IOC_NR(cmd) == KFD_CREATE_QUEUE)
+		engine_ensure(s);
+	r = shim_call_begin(s, &c);
+	if (r)
+		return r;
+	marshal(&c, f, (uint32_t)cmd, arg);
+	r = shim_call_submit(&c, &answered);
+	if (!answered)
+		return r;
+	fault = copy_back(&c);
+	shim_call_end(&c);
+	return fault ? fault : r;
+}

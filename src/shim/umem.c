@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/umem.h"
+
+#include <linux/futex.h>
+#include <string.h>
+#include "shim/shim.h"
+
+#define PAGE UINT64_C(4096)
+/* No "how" of sigprocmask(): the kernel reads the set first, then refuses. */
+#define HOW_NONE 99
+
+static bool page_readable(uint64_t page)
+{
+	return SYS4(rt_sigprocmask, HOW_NONE, page, 0, 8) != -EFAULT;
+}
+
+/* Adds 0 to the page's first word, which is a write like any other. */
+static bool page_writable(uint64_t page)
+{
+	static uint32_t nobody_waits_here;
+	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LT, 0x800);
+
+	return SYS6(futex, &nobody_waits_here, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page,
+		    op) != -EFAULT;
+}
+
+static size_t probe(uint64_t uptr, size_t len, bool (*good)(uint64_t page))
+{
+	uint64_t end = uptr + len;
+
+	if (len == 0 || end < uptr)
+		return 0;
+	for (uint64_t page = uptr & ~(PAGE - 1); page < end; page += PAGE)
+		if (!good(page))
+			return page <= uptr ? 0 : page - uptr;
+	return len;
+}
+
+size_t umem_readable(uint64_t uptr, size_t len)
+{
+	return probe(uptr, len, page_readable);
+}
+
+size_t umem_read(void *dst, uint64_t uptr, size_t len)
+{
+	size_t n = umem_readable(uptr, len);
+
+	memcpy(dst, (const void *)uptr, n);
+	return n;
+}
+
+int umem_write(uint64_t uptr, const void *src, size_t len)
+{
+	size_t n = probe(uptr, len, page_writable);
+
+	memcpy((void *)uptr, src, n);
+	return n == len ? 0 : -EFAULT;
+}
