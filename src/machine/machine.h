@@ -127,6 +127,7 @@ int machine_render_open(struct machine *m, unsigned int gpu, struct machine_rend
 struct machine_render *machine_render_get(struct machine_render *r);
 void machine_render_put(struct machine_render *r);
 unsigned int machine_render_gpu(const struct machine_render *r);
+struct machine *machine_render_machine(const struct machine_render *r);
 /* Make its VM a compute VM. Return: 0, or -EINVAL when it is one already, or the render node has
  * mapped something. */
 int machine_render_take_vm(struct machine_render *r);

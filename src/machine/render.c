@@ -64,6 +64,11 @@ unsigned int machine_render_gpu(const struct machine_render *r)
 	return r->gpu;
 }
 
+struct machine *machine_render_machine(const struct machine_render *r)
+{
+	return r->machine;
+}
+
 int machine_render_take_vm(struct machine_render *r)
 {
 	return atomic_exchange(&r->compute, true) ? -EINVAL : 0;
