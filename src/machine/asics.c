@@ -221,6 +221,11 @@ const struct machine_asic *machine_asic_find(const char *name)
 	return NULL;
 }
 
+bool machine_asic_has_ecc(const struct machine_asic *asic)
+{
+	return (asic->capability & CAP_ECC) == CAP_ECC;
+}
+
 /* Bytes that a wave save must hold for each CU: registers, LDS, hardware state. */
 static uint64_t wave_data_per_cu(const struct machine_asic *asic)
 {

@@ -20,6 +20,9 @@ extern const char *const machine_asic_names[];
  * @ctl_stack_bytes. kfd_queue_ctx_save_restore_size() of Linux 6.12. */
 void machine_asic_fill_cwsr(struct machine_asic *asic);
 
+/* VRAM and caches are checked for errors. */
+bool machine_asic_has_ecc(const struct machine_asic *asic);
+
 /* Which CUs of shader array (@engine, @array) work, one bit each. */
 uint32_t machine_asic_cu_mask(const struct machine_asic *asic, unsigned int engine,
 			      unsigned int array);

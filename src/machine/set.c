@@ -105,6 +105,8 @@ static int set_fault(struct machine_profile *m, const char *name, const char *va
 	if (!dot || !is_point(name, (size_t)(dot - name)))
 		return machine_fail(err, where, "expected fault.<point>.<key>=<value>, as in "
 						"fault.map.gpu=1");
+	if (strchr(value, ','))
+		return machine_fail(err, where, "expected one value, got \"%.40s\"", value);
 	n = (int)(dot - name);
 	snprintf(point, sizeof(point), "%s%.*s", memchr(name, '.', (size_t)n) ? "" : "mm.", n, name);
 	old = find_fault(&m->knobs, point);

@@ -3,11 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "machine/asics.h"
 #include "machine/sysfs.h"
 #include "machine/tree.h"
 
 #define CLASS_VGA 0x030000u
 #define CLASS_DISPLAY 0x038000u
+
+/* One bit for each block of write_ras(), by the driver's numbers: all of 0 to 7 but ATHUB, 4. */
+#define RAS_FEATURES 0xefu
 
 /* One GPU's directories. */
 struct gpu_tree {
@@ -201,15 +205,30 @@ static void write_identity(struct gpu_tree *g)
 		tree_file(g->t, g->dir, "xgmi_error", "0\n");
 }
 
-/* Sensors at rest. */
-static void write_hwmon(struct gpu_tree *g)
+/* Error counters of a chip with ECC, which never has any. */
+static void write_ras(struct gpu_tree *g)
+{
+	static const char *const blocks[] = { "gfx", "hdp", "mmhub", "pcie_bif", "sdma", "umc",
+					      "xgmi_wafl" };
+	char dir[TREE_PATH_MAX];
+
+	if (!machine_asic_has_ecc(&g->gpu->asic))
+		return;
+	snprintf(dir, sizeof(dir), "%.200s/ras", g->dir);
+	tree_file(g->t, dir, "features", "feature mask: 0x%x\n", RAS_FEATURES);
+	tree_file(g->t, dir, "gpu_vram_bad_pages", "%s", "");
+	for (size_t i = 0; i < VKF_ARRAY_SIZE(blocks); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%s_err_count", blocks[i]);
+		tree_file(g->t, dir, name, "ue: 0\nce: 0\n");
+	}
+}
+
+static void write_temperatures(struct gpu_tree *g, const char *dir)
 {
 	static const char *const labels[] = { "edge", "junction", "mem" };
-	char base[TREE_PATH_MAX], dir[TREE_PATH_MAX];
 
-	snprintf(base, sizeof(base), "%.200s/hwmon", g->dir);
-	snprintf(dir, sizeof(dir), "%.200s/hwmon%u", base, g->index);
-	tree_file(g->t, dir, "name", "amdgpu\n");
 	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(labels); i++) {
 		char name[32];
 
@@ -223,6 +242,23 @@ static void write_hwmon(struct gpu_tree *g)
 		tree_file(g->t, dir, name, "-273150\n");
 		snprintf(name, sizeof(name), "temp%u_emergency", i + 1);
 		tree_file(g->t, dir, name, "105000\n");
+	}
+}
+
+/* Sensors at rest: this driver models no heat and no power. Boards for servers have no fan. */
+static void write_hwmon(struct gpu_tree *g)
+{
+	char dir[TREE_PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%.200s/hwmon/hwmon%u", g->dir, g->index);
+	tree_file(g->t, dir, "name", "amdgpu\n");
+	write_temperatures(g, dir);
+	if (g->gpu->display) {
+		tree_file(g->t, dir, "fan1_input", "600\n");
+		tree_file(g->t, dir, "pwm1", "51\n");
+		tree_file(g->t, dir, "pwm1_enable", "2\n");
+		tree_file(g->t, dir, "pwm1_max", "255\n");
+		tree_file(g->t, dir, "pwm1_min", "0\n");
 	}
 	tree_file(g->t, dir, "power1_label", "PPT\n");
 	tree_file(g->t, dir, "power1_average", "40000000\n");
@@ -271,6 +307,7 @@ void machine_sysfs_gpu(struct tree *t, unsigned int index)
 	write_memory(&g);
 	write_power(&g);
 	write_firmware(&g);
+	write_ras(&g);
 	write_hwmon(&g);
 	snprintf(node, sizeof(node), "card%u", g.gpu->card_minor);
 	write_minor(&g, node, g.gpu->card_minor, "card");
