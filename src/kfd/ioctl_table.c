@@ -29,6 +29,10 @@ static int check_svm_size(const void *arg, size_t user_size)
 		{ nr, name, KFD_##level, note }, sizeof(struct type), KFD_DIR_##dir,               \
 			handler, ##__VA_ARGS__                                                     \
 	}
+/* HSA_CAP_*: SVM; firmware that can debug; trap and launch control, precise memory and ALU. */
+#define CAP_SVM (1u << 27)
+#define CAP_RUNTIME (1u << 29)
+#define CAP_DEBUG (1u << 15 | 1u << 16 | 1u << 17 | 1u << 18 | 1u << 29 | 1u << 30)
 #define OLD_DEBUG "EPERM, as in every kernel since 5.19"
 
 /* Row i is number i + 1: there are no holes. */
@@ -103,7 +107,7 @@ static const struct kfd_ioctl_row rows[] = {
 	ROW(0x1f, "SMI_EVENTS", kfd_ioctl_smi_events_args, INOUT, kfd_refuse_enotty,
 	    REFUSED, "ENOTTY, as before 1.3"),
 	ROW(0x20, "SVM", kfd_ioctl_svm_args, INOUT, kfd_refuse_eperm,
-	    REFUSED, "EPERM, as without CONFIG_HSA_AMD_SVM", .check_size = check_svm_size),
+	    REFUSED, "EPERM, as without CONFIG_HSA_AMD_SVM", .check_size = check_svm_size, .capability = CAP_SVM),
 	ROW(0x21, "SET_XNACK_MODE", kfd_ioctl_set_xnack_mode_args, INOUT, kfd_set_xnack_mode,
 	    PARTIAL, "kept; GPU faults are not retried"),
 	ROW(0x22, "CRIU_OP", kfd_ioctl_criu_args, INOUT, kfd_refuse_eperm,
@@ -114,11 +118,22 @@ static const struct kfd_ioctl_row rows[] = {
 	ROW(0x24, "EXPORT_DMABUF", kfd_export_dmabuf_args, INOUT, kfd_refuse_enotty,
 	    REFUSED, "ENOTTY, as before 1.12"),
 	ROW(0x25, "RUNTIME_ENABLE", kfd_runtime_enable_args, INOUT, kfd_refuse_enotty,
-	    REFUSED, "ENOTTY, as before 1.13"),
+	    REFUSED, "ENOTTY, as before 1.13", .capability = CAP_RUNTIME),
 	ROW(0x26, "DBG_TRAP", kfd_dbg_trap_args, INOUT, kfd_refuse_enotty,
-	    REFUSED, "ENOTTY, as before 1.13"),
+	    REFUSED, "ENOTTY, as before 1.13", .capability = CAP_DEBUG),
 };
 /* clang-format on */
+
+uint32_t kfd_hidden_capability(void)
+{
+	uint32_t hidden = 0;
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(rows); i++) {
+		if (rows[i].feature.level == KFD_REFUSED)
+			hidden |= rows[i].capability;
+	}
+	return hidden;
+}
 
 const struct kfd_ioctl_row *kfd_ioctl_row(unsigned int nr)
 {
@@ -150,7 +165,7 @@ int kfd_ioctl(struct kfd_process *owner, struct kfd_process *caller, struct vkf_
 
 	if (!row)
 		return -ENOTTY;
-	if (owner != caller)
+	if (!owner || owner != caller)
 		return -EBADF;
 	if (row->needs_rights)
 		return -EACCES;

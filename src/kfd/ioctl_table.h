@@ -24,6 +24,7 @@ struct kfd_ioctl_row {
 	int (*handler)(struct kfd_process *p, struct vkf_call *call, void *arg);
 	/* The block carries its own size: -EINVAL when the program's is shorter. */
 	int (*check_size)(const void *arg, size_t user_size);
+	uint32_t capability; /* bits of a node's capability word that promise this call */
 	bool needs_rights; /* -EACCES without CAP_CHECKPOINT_RESTORE, which no program has here */
 };
 

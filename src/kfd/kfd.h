@@ -71,6 +71,9 @@ struct kfd_feature {
 	const char *note;  /* how it is partial; for REFUSED the errno's name */
 };
 
+/* Bits of a node's capability word that would promise what this driver refuses. */
+uint32_t kfd_hidden_capability(void);
+
 /* The @index-th row in order of number, or NULL at the end. */
 const struct kfd_feature *kfd_feature(unsigned int index);
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include "base/env.h"
 #include "base/sched.h"
+#include "mm/fence.h"
 
 /* struct targets - the program's array; and for a rollback what this call has mapped */
 struct targets {
@@ -47,13 +48,17 @@ int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
 
 static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
 {
+	struct mm_fence *f;
 	int r;
 
 	if (!mem->map[gpu][half])
 		return 0;
-	r = mm_vm_unmap(mem->map[gpu][half], NULL);
+	r = mm_vm_unmap(mem->map[gpu][half], &f);
 	if (r)
 		return r;
+	/* Fences of one GPU signal in order: the last one stands for those before. */
+	mm_fence_put(mem->unmapped[gpu]);
+	mem->unmapped[gpu] = f;
 	mem->map[gpu][half] = NULL;
 	mem->n_mapped--;
 	return 0;
@@ -77,8 +82,25 @@ static int unmap_one(struct kfd_mem *mem, unsigned int gpu)
 	return 0;
 }
 
+void kfd_mem_forget_unmaps(struct kfd_mem *mem)
+{
+	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
+		mm_fence_put(mem->unmapped[gpu]);
+		mem->unmapped[gpu] = NULL;
+	}
+}
+
+/* Wait, interruptibly, until all that was ever asked for about @mem's entries is done. */
 static int sync_all(struct kfd_mem *mem)
 {
+	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
+		int r = mem->unmapped[gpu] ?
+				mm_fence_wait(mem->unmapped[gpu], VKF_FOREVER, true) : 0;
+
+		if (r)
+			return r;
+	}
+	kfd_mem_forget_unmaps(mem);
 	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
 		for (unsigned int half = 0; half < 2; half++) {
 			struct mm_mapping *map = mem->map[gpu][half];

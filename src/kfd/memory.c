@@ -137,6 +137,7 @@ static void mem_destroy(struct kfd_process *p, struct kfd_mem *mem)
 {
 	if (!mem)
 		return;
+	kfd_mem_forget_unmaps(mem);
 	if (mem->mmap_offset)
 		machine_vma_remove(p->driver->machine, mem->mmap_gpu, mem->mmap_offset);
 	mm_bo_put(mem->bo);

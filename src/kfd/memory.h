@@ -25,6 +25,7 @@ struct kfd_mem {
 	unsigned int mmap_gpu;
 	unsigned int n_mapped;            /* mappings below */
 	struct mm_mapping *map[MACHINE_MAX_GPUS][2];
+	struct mm_fence *unmapped[MACHINE_MAX_GPUS]; /* the last UNMAP there, until waited for */
 };
 
 /* The buffer behind the low half of a handle, or NULL. */
@@ -44,6 +45,8 @@ int kfd_available_memory(struct kfd_process *p, struct vkf_call *call, void *arg
 /* map.c */
 int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
 int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
+/* Drop the fences of unmapping. */
+void kfd_mem_forget_unmaps(struct kfd_mem *mem);
 /* All of @mem's mappings on @pdd that are missing, as far as it gets. */
 int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd);
 
