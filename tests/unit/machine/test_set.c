@@ -188,6 +188,30 @@ static void the_list_of_keys_is_what_is_accepted(void **state)
 	assert_int_equal(listed, n + 1);
 }
 
+/* In vkfd-machine(5) a GPU's key is listed without "gpu.", a knob as it is. */
+static void every_key_is_in_the_manual(void **state)
+{
+	char *manual = capture_read_file(MANUAL, &(size_t){ 0 }), *overrides;
+
+	assert_non_null(manual);
+	overrides = strstr(manual, "\n# OVERRIDES\n");
+	assert_non_null(overrides);
+	*strstr(overrides, "\n# MACHINES\n") = '\0';
+	for (size_t i = 0; machine_set_keys[i]; i++) {
+		const char *key = machine_set_keys[i];
+		char bold[96];
+
+		if (strchr(key, '<'))
+			continue;
+		if (!strncmp(key, "gpu.", 4) || !strncmp(key, "socket.", 7))
+			key = strchr(key, '.') + 1;
+		snprintf(bold, sizeof(bold), "*%s*", key);
+		if (!strstr(overrides, bold))
+			fail_msg("%s is not in vkfd-machine(5)", machine_set_keys[i]);
+	}
+	free(manual);
+}
+
 static int setup(void **state)
 {
 	text = capture_read_file(MACHINES_DIR "/mi210x2.json", &text_len);
@@ -213,6 +237,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_refused_with_a_line_that_says_where),
 		cmocka_unit_test(too_many_faults_are_refused),
 		cmocka_unit_test(the_list_of_keys_is_what_is_accepted),
+		cmocka_unit_test(every_key_is_in_the_manual),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
