@@ -342,8 +342,6 @@ VKF_NO_TS int vkf_cond_wait(struct vkf_cond *c, struct vkf_mutex *m, uint64_t de
 	guard_lock(&c->guard);
 	if (task_is_waiting(task))
 		task_wait_end(task);
-	else
-		r = 0;
 	guard_unlock(&c->guard);
 	vkf_mutex_lock(m);
 	return r;
@@ -469,14 +467,10 @@ static void ww_take(struct vkf_wwlock *w, struct vkf_task *task, struct vkf_ww_c
 	}
 }
 
-static void ww_leave(struct vkf_wwlock *w, struct ww_waiter *me)
-{
-	vkf_list_del(&me->node);
-	/* The turn may have been ours. */
-	if (!ww_owner(w) && ww_first(w))
-		vkf_unpark(ww_first(w)->task);
-}
-
+/*
+ * Nobody leaves the queue without the lock when it is its turn: that is looked at
+ * first. So there is no turn to pass on.
+ */
 static int ww_wait_turn(struct vkf_wwlock *w, struct ww_waiter *me, bool interruptible)
 {
 	int r = 0;
@@ -497,10 +491,7 @@ static int ww_wait_turn(struct vkf_wwlock *w, struct ww_waiter *me, bool interru
 			guard_lock(&w->guard);
 		}
 	}
-	if (r)
-		ww_leave(w, me);
-	else
-		vkf_list_del(&me->node);
+	vkf_list_del(&me->node);
 	return r;
 }
 

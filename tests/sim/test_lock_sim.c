@@ -5,7 +5,7 @@
 #include "host/env_host.h"
 #include "sim/sched_sim.h"
 
-#define N_SEEDS 600
+#define N_SEEDS 300
 
 static struct sim *sim;
 
@@ -34,6 +34,14 @@ static void condition_loses_nothing_in_each_interleaving(void **state)
 
 	FOR_EACH_SEED(seed)
 		case_condition_loses_nothing(1 + seed % 4, 15);
+}
+
+static void one_broadcast_reaches_all_in_each_interleaving(void **state)
+{
+	uint64_t seed;
+
+	FOR_EACH_SEED(seed)
+		case_broadcast_reaches_all(1 + seed % MAX_TASKS);
 }
 
 static void interruptions_lose_no_wakeup_in_each_interleaving(void **state)
@@ -73,10 +81,10 @@ static void random_orders_with_trylocks_and_interruptions_finish(void **state)
 	assert_true(deadlocks > N_SEEDS / 2);
 }
 
-/*
- * Scripts with exact timing: virtual milliseconds order the steps, so that each
- * task is where the script says when the next one acts.
- */
+/* The owner gives the lock back and tries at once to have it again. */
+
+static struct vkf_mutex greedy;
+static unsigned int greedy_order[4], greedy_n;
 
 static void at_ms(uint64_t ms)
 {
@@ -85,6 +93,46 @@ static void at_ms(uint64_t ms)
 	assert_true(vkf_now_ns() < at);
 	(void)vkf_sleep_ns(at - vkf_now_ns(), false);
 }
+
+static void greedy_waiter(void *arg)
+{
+	unsigned int number = *(unsigned int *)arg;
+
+	at_ms(number);
+	vkf_mutex_lock(&greedy);
+	greedy_order[greedy_n++] = number;
+	vkf_relax();
+	vkf_mutex_unlock(&greedy);
+}
+
+static void waiters_keep_their_order_though_others_come_between(void **state)
+{
+	unsigned int numbers[3] = { 10, 20, 30 }, i;
+	uint64_t seed;
+
+	FOR_EACH_SEED(seed) {
+		greedy_n = 0;
+		vkf_mutex_init(&greedy, VKF_RANK_LEAF);
+		vkf_mutex_lock(&greedy);
+		start_tasks(3, greedy_waiter, numbers, sizeof(numbers[0]));
+		at_ms(40);
+		for (i = 0; i < 5; i++) {
+			vkf_mutex_unlock(&greedy);
+			vkf_mutex_lock(&greedy);
+			vkf_relax();
+		}
+		vkf_mutex_unlock(&greedy);
+		join_tasks(3);
+		for (i = 0; i < 3; i++)
+			assert_int_equal(greedy_order[i], numbers[i]);
+		vkf_mutex_fini(&greedy);
+	}
+}
+
+/*
+ * Scripts with exact timing: virtual milliseconds order the steps, so that each
+ * task is where the script says when the next one acts.
+ */
 
 struct actor {
 	struct vkf_wwlock *first, *second; /* @first may be NULL */
@@ -201,15 +249,15 @@ static void a_waiter_dies_when_an_older_one_gets_what_it_waits_for(void **state)
 
 static void nobody_overtakes_an_older_waiter(void **state)
 {
+	/* The third is older than the owner, but younger than the waiter: it dies at once. */
 	struct actor actors[3] = {
-		{ NULL, &lock_a, 5, 10, 30 },
+		{ NULL, &lock_a, 7, 10, 30 },
 		{ NULL, &lock_a, 1, 15, 40 },
 		{ &lock_b, &lock_a, 6, 20, 0 },
 	};
 
 	begin(1);
 	locks_init();
-	/* The third is younger than the waiter: it dies though the owner will be gone soon. */
 	play(actors, 3);
 	assert_int_equal(actors[1].got_ms, 30);
 	assert_int_equal(actors[2].r, -EDEADLK);
@@ -279,6 +327,25 @@ static void an_interrupted_first_waiter_passes_its_turn_on(void **state)
 	assert_int_equal(tasks[2].r, 0);
 	assert_int_equal(tasks[2].got_ms, 30);
 	sim_destroy(sim);
+}
+
+static void trylock_does_not_overtake_a_woken_waiter(void **state)
+{
+	struct alone waiter = { .at = 10, .drop = 50 };
+	struct vkf_task *t;
+	uint64_t seed;
+
+	FOR_EACH_SEED(seed) {
+		locks_init();
+		assert_true(vkf_wwlock_trylock(&lock_a));
+		assert_int_equal(vkf_spawn("waiter", alone_task, &waiter, &t), 0);
+		at_ms(20);
+		vkf_wwlock_unlock(&lock_a);
+		/* The waiter may not have run yet; the lock is its own all the same. */
+		assert_false(vkf_wwlock_trylock(&lock_a));
+		vkf_join(t);
+		assert_int_equal(waiter.got_ms, 20);
+	}
 }
 
 /* A context's age counts for what it took by trylock: else this would be a deadlock. */
@@ -355,10 +422,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mutex_excludes_in_each_interleaving),
 		cmocka_unit_test(condition_loses_nothing_in_each_interleaving),
+		cmocka_unit_test(one_broadcast_reaches_all_in_each_interleaving),
 		cmocka_unit_test(interruptions_lose_no_wakeup_in_each_interleaving),
 		cmocka_unit_test(last_unlocker_may_free_in_each_interleaving),
 		cmocka_unit_test(opposite_orders_of_two_contexts_finish_and_some_die),
 		cmocka_unit_test(random_orders_with_trylocks_and_interruptions_finish),
+		cmocka_unit_test(waiters_keep_their_order_though_others_come_between),
 		cmocka_unit_test(the_older_waits_and_the_younger_dies),
 		cmocka_unit_test(a_younger_one_that_holds_nothing_waits),
 		cmocka_unit_test(waiters_get_the_lock_in_order_of_age),
@@ -366,6 +435,7 @@ int main(void)
 		cmocka_unit_test(nobody_overtakes_an_older_waiter),
 		cmocka_unit_test(without_a_context_they_queue_and_trylock_keeps_out),
 		cmocka_unit_test(an_interrupted_first_waiter_passes_its_turn_on),
+		cmocka_unit_test(trylock_does_not_overtake_a_woken_waiter),
 		cmocka_unit_test(what_was_trylocked_takes_part_in_wait_die),
 		cmocka_unit_test(the_slow_way_waits_for_an_older_one_even_when_interrupted),
 	};

@@ -171,6 +171,50 @@ static void case_condition_loses_nothing(unsigned int n_tasks, unsigned int n_it
 	vkf_mutex_fini(&q.m);
 }
 
+/* One broadcast reaches everybody. */
+
+struct crowd {
+	struct vkf_mutex m;
+	struct vkf_cond gate;
+	unsigned int n_waiting, n_through;
+	bool open;
+};
+
+static void crowd_task(void *arg)
+{
+	struct crowd *c = *(struct crowd **)arg;
+
+	vkf_mutex_lock(&c->m);
+	c->n_waiting++;
+	while (!c->open)
+		(void)vkf_cond_wait(&c->gate, &c->m, VKF_FOREVER, true);
+	c->n_through++;
+	vkf_mutex_unlock(&c->m);
+}
+
+static void case_broadcast_reaches_all(unsigned int n_tasks)
+{
+	struct crowd c = { .open = false }, *args[MAX_TASKS];
+	unsigned int i, n_waiting = 0;
+
+	vkf_mutex_init(&c.m, VKF_RANK_EVENT);
+	vkf_cond_init(&c.gate);
+	for (i = 0; i < n_tasks; i++)
+		args[i] = &c;
+	start_tasks(n_tasks, crowd_task, args, sizeof(args[0]));
+	while (n_waiting < n_tasks) {
+		vkf_relax();
+		vkf_mutex_lock(&c.m);
+		n_waiting = c.n_waiting;
+		c.open = n_waiting == n_tasks;
+		vkf_mutex_unlock(&c.m);
+	}
+	vkf_cond_broadcast(&c.gate);
+	join_tasks(n_tasks);
+	assert_int_equal(c.n_through, n_tasks);
+	vkf_mutex_fini(&c.m);
+}
+
 /* Interruptions that rain on waiters of a mutex: no wake-up is lost, none is held twice. */
 
 struct storm {

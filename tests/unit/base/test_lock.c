@@ -20,6 +20,14 @@ static void condition_loses_nothing_between_threads(void **state)
 	case_condition_loses_nothing(3, 3000);
 }
 
+static void one_broadcast_reaches_every_thread(void **state)
+{
+	unsigned int i;
+
+	for (i = 0; i < 50; i++)
+		case_broadcast_reaches_all(MAX_TASKS);
+}
+
 static void interruptions_lose_no_wakeup_on_threads(void **state)
 {
 	case_interruptions_lose_no_wakeup(4, 1500);
@@ -161,6 +169,62 @@ static void pending_interruption_ends_a_wait_for_a_wwlock(void **state)
 	vkf_wwlock_fini(&a);
 }
 
+/* Objects go one by one through a slot: made and locked there, finished and freed by main. */
+struct relay {
+	_Atomic(struct vkf_mutex *) slot;
+	atomic_bool contended;
+	unsigned int n;
+};
+
+VKF_NO_TS static void relay_task(void *arg)
+{
+	struct relay *r = arg;
+	struct vkf_mutex *m;
+	unsigned int i;
+
+	for (i = 0; i < r->n; i++) {
+		m = malloc(sizeof(*m));
+		vkf_mutex_init(m, VKF_RANK_LEAF);
+		vkf_mutex_lock(m);
+		atomic_store(&r->contended, false);
+		atomic_store(&r->slot, m);
+		while (!atomic_load(&r->contended))
+			vkf_relax();
+		vkf_mutex_unlock(m);
+		while (atomic_load(&r->slot))
+			vkf_relax();
+	}
+}
+
+/*
+ * An interrupted waiter leaves the mutex marked as contended, so its owner goes the
+ * long way through unlock, and is perhaps still there when the next one is done.
+ */
+VKF_NO_TS static void fini_waits_for_an_unlocker_that_is_still_inside(void **state)
+{
+	struct relay r = { .n = 3000 };
+	struct vkf_mutex *m;
+	struct vkf_task *t;
+	unsigned int i;
+
+	vkf_task_interrupt(vkf_current());
+	assert_int_equal(vkf_spawn("relay", relay_task, &r, &t), 0);
+	for (i = 0; i < r.n; i++) {
+		while (!(m = atomic_load(&r.slot)))
+			vkf_relax();
+		assert_int_equal(vkf_mutex_lock_interruptible(m), -VKF_ERESTARTSYS);
+		atomic_store(&r.contended, true);
+		while (!vkf_mutex_trylock(m))
+			vkf_relax();
+		vkf_mutex_unlock(m);
+		vkf_mutex_fini(m);
+		free(m);
+		atomic_store(&r.slot, NULL);
+	}
+	vkf_join(t);
+	vkf_task_clear_interrupt();
+}
+
 #ifdef VKFD_DEBUG
 
 static struct vkf_mutex outer, inner, inner_too;
@@ -282,8 +346,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mutex_excludes_contending_threads),
 		cmocka_unit_test(condition_loses_nothing_between_threads),
+		cmocka_unit_test(one_broadcast_reaches_every_thread),
 		cmocka_unit_test(interruptions_lose_no_wakeup_on_threads),
 		cmocka_unit_test(last_unlocker_may_free_at_once),
+		cmocka_unit_test(fini_waits_for_an_unlocker_that_is_still_inside),
 		cmocka_unit_test(opposite_orders_of_two_contexts_all_finish),
 		cmocka_unit_test(random_orders_of_many_contexts_all_finish),
 		cmocka_unit_test(pending_interruption_ends_a_wait_but_takes_a_free_mutex),
