@@ -34,7 +34,7 @@ int daemon_run(const struct daemon_config *config);
 /**
  * daemon_runtime_make() - make a fresh runtime directory, and remove what dead drivers left
  *
- * In $XDG_RUNTIME_DIR if that is usable, else in $TMPDIR or /tmp.
+ * In $XDG_RUNTIME_DIR if that is usable, else in /dev/shm, $TMPDIR or /tmp.
  *
  * Return: 0 with @path filled; -ENAMETOOLONG when a socket path below it would not fit; -errno.
  */

@@ -39,12 +39,6 @@ static int make_dirs(char *path, bool whole)
 	return whole && mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int prepare(const char *root, const char *path, char *out, bool whole)
-{
-	int r = full_path(root, path, out);
-
-	return r ? r : make_dirs(out, whole);
-}
 
 static int write_all(int fd, const char *text, size_t len)
 {
@@ -76,16 +70,31 @@ static int append_host_modules(int fd)
 	return r;
 }
 
+/* Most files lie in a directory that is there already, so it is made only when it is missed. */
+static int create_file(char *full)
+{
+	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
+
+	if (fd < 0 && errno == ENOENT) {
+		int r = make_dirs(full, false);
+
+		if (r)
+			return r;
+		fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 static int tree_file(void *cookie, const char *path, const char *text, size_t len)
 {
 	char full[PATH_LEN];
-	int r = prepare(cookie, path, full, false), fd;
+	int r = full_path(cookie, path, full), fd;
 
 	if (r)
 		return r;
-	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
+	fd = create_file(full);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = write_all(fd, text, len);
 	if (!r && !strcmp(path, "/proc/modules"))
 		r = append_host_modules(fd);
@@ -106,16 +115,19 @@ static int tree_live(void *cookie, const char *path)
 static int tree_symlink(void *cookie, const char *path, const char *target)
 {
 	char full[PATH_LEN];
-	int r = prepare(cookie, path, full, false);
+	int r = full_path(cookie, path, full);
 
+	if (!r)
+		r = make_dirs(full, false);
 	return !r && symlink(target, full) < 0 ? -errno : r;
 }
 
 static int tree_dir(void *cookie, const char *path)
 {
 	char full[PATH_LEN];
+	int r = full_path(cookie, path, full);
 
-	return prepare(cookie, path, full, true);
+	return r ? r : make_dirs(full, true);
 }
 
 static int tree_chardev(void *cookie, const char *path, unsigned int major, unsigned int minor)
