@@ -61,7 +61,7 @@ void daemon_runtime_remove(const char *path)
 /* Is @path a runtime directory of this user, and does its driver live? -1: not one, or too young. */
 static int driver_lives(const char *path)
 {
-	char lock[PATH_MAX];
+	char lock[PATH_MAX + sizeof("/" LOCK)];
 	struct stat st;
 	int fd, lives;
 
@@ -127,7 +127,7 @@ void daemon_runtime_list(void (*fn)(void *cookie, const char *path), void *cooki
 /* The lock's descriptor stays open, and is inherited by the driver, for as long as it lives. */
 static int take_lock(const char *path)
 {
-	char lock[PATH_MAX];
+	char lock[PATH_MAX + sizeof("/" LOCK)];
 	int fd;
 
 	snprintf(lock, sizeof(lock), "%s/" LOCK, path);
