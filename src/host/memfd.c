@@ -26,8 +26,8 @@ static void *map_aligned(int fd, uint64_t size)
 		return p;
 	start = (uintptr_t)p;
 	base = VKF_ALIGN_UP(start, VKF_HUGE_SIZE);
-	p = mmap((void *)base, size, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0);
+	p = mmap((void *)base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+		 fd, 0);
 	if (p == MAP_FAILED) {
 		munmap((void *)start, room);
 		return p;

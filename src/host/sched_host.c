@@ -31,8 +31,8 @@
 #define RELAX_YIELDS 8  /* so many relaxes, and the CPU is given away */
 
 /* Values of host_task.token. */
-#define TOKEN_NONE   0u
-#define TOKEN_THERE  1u
+#define TOKEN_NONE    0u
+#define TOKEN_THERE   1u
 #define TOKEN_AWAITED 2u /* its task sleeps, or is about to */
 
 struct host_task {
@@ -94,8 +94,7 @@ static void host_unpark(struct vkf_task *task)
 {
 	struct host_task *t = to_host_task(task);
 
-	if (atomic_exchange_explicit(&t->token, TOKEN_THERE, memory_order_release) ==
-	    TOKEN_AWAITED)
+	if (atomic_exchange_explicit(&t->token, TOKEN_THERE, memory_order_release) == TOKEN_AWAITED)
 		(void)host_futex_wake_private(&t->token, 1);
 }
 

@@ -53,7 +53,7 @@ struct coro {
 #else
 	ucontext_t context;
 #endif
-	void *map;       /* guard page and stack; NULL for an adopted one */
+	void *map; /* guard page and stack; NULL for an adopted one */
 	size_t map_size;
 	const void *stack; /* lowest byte; of an adopted one known after its first switch */
 	size_t stack_size;

@@ -12,10 +12,10 @@
 #include "sim/coro.h"
 #include "sim/trace_sim.h"
 
-#define STACK_SIZE        VKF_MIB(1) /* of address space: only touched pages cost */
-#define STEP_NS           20   /* a scheduling step */
-#define RELAX_NS          1000 /* a turn of somebody's polling loop */
-#define POINT_SWITCH_ODDS 4    /* one in so many locks or unlocks switches tasks */
+#define STACK_SIZE        VKF_MIB(1) /* of address space; only touched pages cost */
+#define STEP_NS           20         /* a scheduling step */
+#define RELAX_NS          1000       /* a turn of somebody's polling loop */
+#define POINT_SWITCH_ODDS 4          /* one in so many locks or unlocks switches tasks */
 #define GOLDEN            UINT64_C(0x9e3779b97f4a7c15)
 
 enum task_state {
@@ -38,7 +38,7 @@ struct sim_task {
 	struct coro *coro;
 	struct vkf_list node; /* in sim.tasks until it is freed */
 	unsigned int id;
-	unsigned int slot;    /* in sim.runnable, when TASK_RUNNABLE */
+	unsigned int slot; /* in sim.runnable, when TASK_RUNNABLE */
 	enum task_state state;
 	bool token;
 	bool detached;
@@ -136,7 +136,8 @@ static int report_task(char *out, size_t len, const struct sim_task *t)
 
 	return snprintf(out, len, "  task %x %s: %s%s%s%s%s\n", t->id, t->name,
 			state_names[t->state], in ? " in " : "", in ? in : "",
-			timed ? ", with a deadline" : "", t->task.interrupted ? ", interrupted" : "");
+			timed ? ", with a deadline" : "",
+			t->task.interrupted ? ", interrupted" : "");
 }
 
 static void report_write(struct sim *sim, const char *what)

@@ -58,6 +58,7 @@ static void dance_task(void *arg)
 /* Return: the trace's hash; its text in @text (caller frees) unless NULL. */
 static uint64_t run_dance(uint64_t seed, char **text)
 {
+	static const char *const names[] = { "a", "b", "c" };
 	struct dance d = { .shared = 0 };
 	uint64_t hash;
 	int i;
@@ -65,8 +66,7 @@ static uint64_t run_dance(uint64_t seed, char **text)
 	begin(seed);
 	vkf_mutex_init(&d.m, VKF_RANK_LEAF);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(sim_spawn(sim, i == 0 ? "a" : i == 1 ? "b" : "c", dance_task, &d,
-					   NULL), 0);
+		assert_int_equal(sim_spawn(sim, names[i], dance_task, &d, NULL), 0);
 	assert_int_equal(sim_run(sim), 0);
 	assert_int_equal(d.shared, 30);
 	hash = sim_trace_hash(sim);

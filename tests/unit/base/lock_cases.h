@@ -25,8 +25,8 @@ static void start_tasks(unsigned int n, void (*fn)(void *arg), void *args, size_
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		assert_int_equal(vkf_spawn("worker", fn, (char *)args + i * arg_size,
-					   &case_tasks[i]), 0);
+		assert_int_equal(
+			vkf_spawn("worker", fn, (char *)args + i * arg_size, &case_tasks[i]), 0);
 }
 
 static void join_tasks(unsigned int n)
@@ -109,7 +109,7 @@ struct queue {
 	struct vkf_cond changed;
 	unsigned int items[QUEUE_ROOM];
 	unsigned int n, head;
-	unsigned int n_items; /* to be sent by each producer */
+	unsigned int n_items;         /* to be sent by each producer */
 	unsigned int next[MAX_TASKS]; /* the consumer: what each producer sends next */
 	bool out_of_order;
 };

@@ -20,8 +20,7 @@ static void pieces_hash_as_the_whole(void **state)
 static void numbers_hash_as_splitmix64(void **state)
 {
 	assert_true(vkf_hash_u64(UINT64_C(0x9e3779b97f4a7c15)) == UINT64_C(0xe220a8397b1dcdaf));
-	assert_true(vkf_hash_u64(UINT64_C(0x9e3779b97f4a7c15) * 2) ==
-		    UINT64_C(0x6e789e6aa1b965f4));
+	assert_true(vkf_hash_u64(UINT64_C(0x9e3779b97f4a7c15) * 2) == UINT64_C(0x6e789e6aa1b965f4));
 }
 
 int main(void)

@@ -283,8 +283,7 @@ VKF_NO_TS static void waiting_with_an_inner_lock_held_panics(void **state)
 	vkf_cond_init(&c);
 	vkf_mutex_lock(&outer);
 	vkf_mutex_lock(&inner);
-	EXPECT_PANIC("rank reversal",
-		     (void)vkf_cond_wait(&c, &outer, vkf_now_ns() + 1000, false));
+	EXPECT_PANIC("rank reversal", (void)vkf_cond_wait(&c, &outer, vkf_now_ns() + 1000, false));
 	/* The wait never began: both are still held, and nobody is in the list. */
 	vkf_assert_held(&outer);
 	vkf_assert_held(&inner);
@@ -319,7 +318,8 @@ VKF_NO_TS static void reservations_nest_only_in_a_context_and_only_there(void **
 	vkf_wwlock_init(&a);
 	vkf_wwlock_init(&b);
 	assert_int_equal(vkf_wwlock_lock(&a, NULL, false), 0);
-	EXPECT_PANIC("without a lock context", assert_int_equal(vkf_wwlock_lock(&b, NULL, false), 0));
+	EXPECT_PANIC("without a lock context",
+		     assert_int_equal(vkf_wwlock_lock(&b, NULL, false), 0));
 	EXPECT_PANIC("n_ww == 0", vkf_ww_begin(&ctx));
 	EXPECT_PANIC("under a reservation", vkf_mutex_lock(&outer));
 	vkf_mutex_lock(&inner);

@@ -54,8 +54,8 @@ static void a_page_that_is_gone_is_an_error(void **state)
 /* Each side writes the word and wakes the other, in two processes. */
 static void two_processes_wake_each_other(void **state)
 {
-	atomic_uint *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				 -1, 0);
+	atomic_uint *word =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned int i, side;
 	int status;
 	pid_t pid;
