@@ -95,7 +95,7 @@ static long map_place(struct session *s, const struct place *p, void *addr, size
 		return r;
 	}
 	if (is_doorbell(p))
-		engine_trap(s, (uint64_t)at, len);
+		engine_trap(s, (uint64_t)at, len, p->offset);
 	return at;
 }
 

@@ -88,6 +88,19 @@ static int map_regions(struct session *s, const struct wire_welcome *w, const in
 	return r;
 }
 
+/* Shared memory, as doorbells are: the kernel protects it by the same means. */
+static int map_poke(struct session *s)
+{
+	long p = SYS6(mmap, NULL, sizeof(*s->poke), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (sys_is_error(p))
+		return (int)p;
+	SYS3(madvise, p, sizeof(*s->poke), MADV_DONTFORK);
+	s->poke = (struct engine_poke *)p;
+	return 0;
+}
+
 static int connect_session(struct session *s)
 {
 	struct wire_hello hello = { .kind = WIRE_SESSION };
@@ -136,8 +149,12 @@ static int create(struct session **ret_session)
 	if (!atomic_exchange(&registered, true))
 		pthread_atfork(NULL, NULL, after_fork_child);
 	s = (struct session *)p;
-	r = connect_session(s);
+	r = map_poke(s);
+	if (!r)
+		r = connect_session(s);
 	if (r) {
+		if (s->poke)
+			SYS2(munmap, s->poke, sizeof(*s->poke));
 		SYS2(munmap, p, sizeof(*s));
 		return r;
 	}

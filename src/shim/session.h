@@ -15,11 +15,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "shim/engine.h"
 #include "shim/state.h"
 #include "wire/proto.h"
 #include "wire/slot.h"
-
-struct engine;
 
 struct session {
 	uint64_t id, token;
@@ -31,7 +30,9 @@ struct session {
 	atomic_bool dead;           /* the driver is gone */
 	struct shim_lock engine_lock;
 	_Atomic(struct engine *) engine; /* written under engine_lock */
-	atomic_bool engine_tried;   /* under engine_lock */
+	atomic_bool engine_tried;   /* written under engine_lock */
+	struct engine_traps traps;  /* written under engine_lock, with gpu_ctrl.trap */
+	struct engine_poke *poke;
 };
 
 /* The session of this address space, or NULL. */

@@ -41,6 +41,11 @@ size_t umem_readable(uint64_t uptr, size_t len)
 	return probe(uptr, len, page_readable);
 }
 
+bool umem_writable(uint64_t uptr, size_t len)
+{
+	return probe(uptr, len, page_writable) == len;
+}
+
 size_t umem_read(void *dst, uint64_t uptr, size_t len)
 {
 	size_t n = umem_readable(uptr, len);

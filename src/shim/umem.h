@@ -10,11 +10,13 @@
  * copied: a bad one is -EFAULT and never a signal. A page that another thread unmaps
  * between probe and copy is a signal all the same; that program is racing with itself.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* How many of the @len bytes at @uptr can be read, from the first on. */
 size_t umem_readable(uint64_t uptr, size_t len);
+bool umem_writable(uint64_t uptr, size_t len);
 /* Copy what can be read to @dst. Return: how many bytes, from the first on. */
 size_t umem_read(void *dst, uint64_t uptr, size_t len);
 /* Copy @src out, up to the first page that cannot be written. Return: 0 or -EFAULT. */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: The engine's loop
+ *
+ * Work as long as there is any; while some queue waits for memory to change, look
+ * again after short pauses that grow; when there is nothing, linger for a moment
+ * and then sleep until a doorbell or the driver wakes it (engine_door.c).
+ */
+#include "shim/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "shim/sys_raw.h"
+#include "wire/proto.h"
+
+#define LINGER_NS UINT64_C(20000)
+#define WAIT_SPIN_NS UINT64_C(20000)
+#define WAIT_MAX_NS UINT64_C(100000)
+#define LANDING_SLEEP_NS UINT64_C(20000)
+#define PAUSES 16
+
+uint64_t engine_now_ns(void *cookie)
+{
+	return sys_now_ns();
+}
+
+void engine_wake_interrupt_task(void *cookie)
+{
+	struct engine *e = cookie;
+
+	sys_futex_wake(&e->ctrl->irq_wptr, INT32_MAX);
+}
+
+void engine_relax(void *cookie)
+{
+	SYS0(sched_yield);
+}
+
+static void pause_cpu(void)
+{
+	for (int i = 0; i < PAUSES; i++)
+		__builtin_ia32_pause();
+}
+
+int engine_hello(struct engine *e)
+{
+	struct wire_hello hello = {
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.kind = WIRE_ENGINE,
+		.session = e->session,
+		.token = e->token,
+	};
+	struct wire_welcome w;
+	long n;
+
+	do
+		n = SYS6(sendto, e->fd, &hello, sizeof(hello), MSG_NOSIGNAL, NULL, 0);
+	while (n == -EINTR);
+	if (n < 0)
+		return (int)n;
+	do
+		n = SYS6(recvfrom, e->fd, &w, sizeof(w), 0, NULL, NULL);
+	while (n == -EINTR);
+	if (n != sizeof(w) || w.magic != WIRE_MAGIC)
+		return n < 0 ? (int)n : -EPROTO;
+	return w.status;
+}
+
+/* Take what the driver sent, which says nothing but "look". False: it has closed its end. */
+static bool driver_lives(struct engine *e)
+{
+	char byte[16];
+	long n;
+
+	e->steps = 0;
+	do
+		n = SYS6(recvfrom, e->fd, byte, sizeof(byte), MSG_DONTWAIT, NULL, NULL);
+	while (n > 0 || n == -EINTR);
+	return n == -EAGAIN;
+}
+
+static bool must_quit(struct engine *e)
+{
+	return atomic_load_explicit(&e->ctrl->quit, memory_order_acquire);
+}
+
+/* Some queue waits for a word in memory, which nobody announces. */
+static void wait_for_memory(struct engine *e)
+{
+	uint64_t now = sys_now_ns(), waited;
+
+	if (!e->wait_since_ns)
+		e->wait_since_ns = now;
+	waited = now - e->wait_since_ns;
+	if (waited < WAIT_SPIN_NS)
+		pause_cpu();
+	else
+		sys_sleep_ns(waited / 8 < WAIT_MAX_NS ? waited / 8 : WAIT_MAX_NS);
+	e->last_work_ns = now;
+}
+
+/* How long to sleep between looks, when stores to doorbells go unnoticed. */
+static uint64_t poll_period(uint64_t idle_ns)
+{
+	if (idle_ns < UINT64_C(1000000))
+		return 50000;
+	return idle_ns < UINT64_C(100000000) ? UINT64_C(1000000) : UINT64_C(10000000);
+}
+
+static void sleep_until_event(struct engine *e, uint64_t idle_ns)
+{
+	struct pollfd p[2] = { { e->fd, POLLIN, 0 }, { e->uffd, POLLIN, 0 } };
+	bool watched = e->uffd >= 0 && !e->blind;
+	uint64_t ns = poll_period(idle_ns);
+	struct __kernel_timespec t = { 0, (long long)ns };
+
+	SYS5(ppoll, p, 2, watched ? NULL : &t, NULL, 8);
+}
+
+/* Nothing to do: sleep, unless something came while the doorbells were being armed. False: the
+ * driver has gone. */
+static bool rest(struct engine *e, uint64_t idle_ns)
+{
+	uint32_t poke = atomic_load(&e->poke->seq);
+
+	engine_door_arm(e);
+	gpu_engine_set_state(e->gpu, GPU_ENGINE_ASLEEP);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!gpu_engine_pending(e->gpu) && atomic_load(&e->ctrl->cmd_seq) == e->cmd_seq &&
+	    atomic_load(&e->poke->seq) == poke && !must_quit(e))
+		sleep_until_event(e, idle_ns);
+	gpu_engine_set_state(e->gpu, GPU_ENGINE_RUNNING);
+	engine_door_disarm(e);
+	return driver_lives(e);
+}
+
+static bool idle(struct engine *e)
+{
+	uint64_t now = sys_now_ns();
+
+	if (!e->last_work_ns)
+		e->last_work_ns = now;
+	if (now - e->last_work_ns < LINGER_NS)
+		pause_cpu();
+	else if (!engine_door_landed(e, now))
+		sys_sleep_ns(LANDING_SLEEP_NS);
+	else
+		return rest(e, now - e->last_work_ns);
+	return true;
+}
+
+void engine_run(struct engine *e)
+{
+	for (;;) {
+		unsigned int found;
+
+		e->cmd_seq = atomic_load(&e->ctrl->cmd_seq);
+		found = gpu_engine_step(e->gpu);
+		if ((found & GPU_STEP_QUIT) || must_quit(e))
+			break;
+		if (found & GPU_STEP_WORKED) {
+			e->last_work_ns = 0;
+			e->wait_since_ns = 0;
+		} else if (found & GPU_STEP_WAITING) {
+			wait_for_memory(e);
+		} else {
+			e->wait_since_ns = 0;
+			if (!idle(e))
+				break;
+		}
+		if (++e->steps >= ENGINE_LOOK_STEPS && !driver_lives(e))
+			break;
+	}
+	engine_door_disarm(e);
+	gpu_engine_set_state(e->gpu, GPU_ENGINE_DEAD);
+}
+
+const struct gpu_engine_ops engine_ops = {
+	.mem = &engine_mem_ops,
+	.now_ns = engine_now_ns,
+	.irq = engine_wake_interrupt_task,
+	.relax = engine_relax,
+};
