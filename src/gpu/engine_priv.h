@@ -63,7 +63,7 @@ struct gpu_queue {
 	bool known;
 	bool running;
 	bool kept;    /* the slot was not free: the next RUN may go on with the packet */
-	bool blocked; /* the last step ended in -EAGAIN */
+	bool blocked; /* the last step ended in -EAGAIN, of a packet or of its interrupt */
 	bool idle;    /* the last step ended in -ENODATA */
 	/* as of its start */
 	uint32_t type, gpu;

@@ -123,7 +123,8 @@ unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q)
 		int e;
 
 		obey(w->engine, q);
-		if (gpu_irq_deliver(w, q))
+		q->blocked = gpu_irq_deliver(w, q) == -EAGAIN;
+		if (q->blocked)
 			return found | GPU_STEP_WAITING;
 		if (!q->running)
 			return found;
@@ -138,7 +139,6 @@ unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q)
 		budget -= e == -EINPROGRESS ? GPU_STEP_PIECE : 1;
 	}
 	/* The last packet's interrupt is not kept for the next turn. */
-	if (gpu_irq_deliver(w, q))
-		found |= GPU_STEP_WAITING;
-	return found;
+	q->blocked = gpu_irq_deliver(w, q) == -EAGAIN;
+	return q->blocked ? found | GPU_STEP_WAITING : found;
 }

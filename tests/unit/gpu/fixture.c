@@ -338,7 +338,7 @@ void fx_want(struct fixture *fx, struct gpu_ctrl_queue *cq, enum gpu_queue_want 
 
 void fx_sdma(struct fixture *fx, const uint32_t *words, unsigned int n)
 {
-	uint64_t wptr = *fx_u64(fx, FX_WPTR), ring = fx->ctrl->queue[0].ring_bytes;
+	uint64_t wptr = *fx_u64(fx, FX_WPTR), ring = FX_RING_BYTES;
 	unsigned int i;
 
 	for (i = 0; i < n; i++)

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include "gpu_fuzz.h"
+
+/* The input without its header is the indirect buffer: one AQL slot jumps to it. */
+
+static const struct {
+	uint8_t op, words;
+} ops[] = {
+	{ 0x10, 3 }, { 0x37, 6 }, { 0x37, 5 }, { 0x3c, 7 }, { 0x3f, 4 }, { 0x40, 6 },
+	{ 0x46, 2 }, { 0x49, 8 }, { 0x50, 7 }, { 0x50, 7 }, { 0x58, 7 }, { 0x58, 7 },
+};
+
+static void put(uint32_t *to, uint64_t v)
+{
+	to[0] = (uint32_t)v;
+	to[1] = (uint32_t)(v >> 32);
+}
+
+static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
+{
+	uint32_t n = fuzz_next(rng), i, which = n % (sizeof(ops) / sizeof(ops[0]) * 8 - 7) / 8;
+	uint32_t words = ops[which].words;
+
+	p[0] = 3u << 30 | (words - 2) << 16 | (uint32_t)(n >> 26 ? ops[which].op : n >> 8 & 0xff) << 8;
+	for (i = 1; i < words; i++)
+		p[i] = fuzz_next(rng) & fuzz_next(rng) & 0xff;
+	switch (ops[which].op) {
+	case 0x37:
+		p[1] = (n & 0xf00 ? 5u : n >> 12 & 7) << 8 | (n >> 15 & 1) << 16;
+		put(p + 2, fuzz_address(rng));
+		break;
+	case 0x3c:
+		p[1] = (n >> 8 & 7) % 6 | (n >> 11 & 1) << 4 | (n >> 12 & 15 ? 0u : 1u) << 6;
+		p[5] &= n >> 16;
+		put(p + 2, fuzz_address(rng));
+		break;
+	case 0x3f:
+		put(p + 1, 0x14000 + (n >> 8 & 0xfff));
+		p[3] = (n >> 20 & 31) | (n >> 26 & 1) << 20;
+		break;
+	case 0x40:
+		p[1] = (n & 0xf00 ? n % 3 * 4 + 1 : n >> 12 & 15) | (n & 0xf0000 ? 5u : n >> 20 & 15) << 8 |
+		       (n >> 24 & 1) << 16;
+		put(p + 2, fuzz_address(rng));
+		put(p + 4, fuzz_address(rng));
+		break;
+	case 0x49:
+		p[2] = (n >> 8 & 7) % 4 << 29 | (n >> 12 & 15 ? n >> 12 & 3 : 5) << 24;
+		put(p + 3, fuzz_address(rng));
+		break;
+	case 0x50:
+		p[1] = (n & 0xf00 ? n >> 8 & 2 : 1) << 29;
+		put(p + 2, fuzz_address(rng));
+		put(p + 4, fuzz_address(rng));
+		p[6] = fuzz_next(rng) % (n & 0xf000 ? 0x3000 : 0x200000) & ~3u;
+		break;
+	}
+	return words;
+}
+
+size_t fuzz_generate(struct fuzz_rng *rng, uint8_t data[FUZZ_MAX])
+{
+	uint32_t words[1024 + 16], n = 0, i;
+
+	while (n < 1024)
+		n += make_packet(rng, words + n);
+	for (i = fuzz_next(rng) % 4; i; i--)
+		words[fuzz_next(rng) % n] ^= 1u << (fuzz_next(rng) % 32);
+	for (i = 0; i < FUZZ_HEADER; i++)
+		data[i] = (uint8_t)(fuzz_next(rng) & fuzz_next(rng));
+	memcpy(data + FUZZ_HEADER, words, 4096);
+	return FUZZ_HEADER + 4096;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t input[FUZZ_MAX];
+	const uint32_t slot[] = { 1u << 16, 0xc0023f00, 0x14000, 0, 1024 | 1u << 23, 10 };
+	size_t n = size < FUZZ_HEADER ? 0 : size - FUZZ_HEADER;
+
+	if (size < FUZZ_HEADER)
+		return 0;
+	memset(input, 0, sizeof(input));
+	/* What goes wrong is the input's choice; where the slot is, is not. */
+	memcpy(input + 4, data + 4, 4);
+	input[2] = 1;
+	memcpy(input + FUZZ_HEADER, slot, sizeof(slot));
+	memcpy(input + FUZZ_HEADER + 4096, data + FUZZ_HEADER, n < 4096 ? n : 4096);
+	fuzz_run(GPU_QUEUE_AQL, input, sizeof(input));
+	return 0;
+}
