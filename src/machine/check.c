@@ -121,10 +121,10 @@ static int check_hive(struct check *c, unsigned int index)
 		members++;
 		if (strcmp(c->m->gpus[i].asic.name, gpu->asic.name))
 			return machine_fail(c->err, c->where,
-					    "shares a hive with gpus[%u], which is another chip", i);
+					    "shares a hive with gpus[%u], another chip", i);
 	}
 	if (members < 2)
-		return machine_fail(c->err, c->where, "is alone in its hive; a hive has two or more");
+		return machine_fail(c->err, c->where, "is alone in its hive: it takes two");
 	return 0;
 }
 

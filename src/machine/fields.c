@@ -261,7 +261,7 @@ static int fail_range(const struct machine_field *f, uint64_t value, const char 
 {
 	if (f->kind == MACHINE_BYTES)
 		return machine_fail(err, where,
-				    "expected %" PRIu64 " to %" PRIu64 " MiB, got %" PRIu64 " bytes",
+				    "expected %" PRIu64 " to %" PRIu64 " MiB, got %" PRIu64 " B",
 				    f->min >> 20, f->max >> 20, value);
 	if (f->kind == MACHINE_SPEED)
 		return machine_fail(err, where, "expected 2.5 to 32 GT/s");

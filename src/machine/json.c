@@ -124,7 +124,8 @@ static int read_gpu(const json_t *entry, const json_t *board, const char *where,
 	if (!json_object_get(entry, "pci"))
 		return machine_fail(err, where, "needs \"pci\", its PCI address");
 	if (!gpu->device_id || !gpu->vram)
-		return machine_fail(err, where, "needs \"device\" and \"vram\", here or in \"board\"");
+		return machine_fail(err, where,
+				    "needs \"device\" and \"vram\", here or in \"board\"");
 	if (!gpu->visible_vram)
 		gpu->visible_vram = gpu->vram;
 	return 0;

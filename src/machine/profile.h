@@ -34,7 +34,7 @@ struct machine_asic {
 	unsigned int va_bits;         /* 48, or 40 on gfx8 */
 	unsigned int dma_bits;        /* what the GPU can address on the bus */
 	unsigned int family_id;       /* amdgpu's: 141 = AI */
-	unsigned int rev_id;          /* of the silicon; the board's PCI revision is another number */
+	unsigned int rev_id;          /* of the silicon, not of the board */
 	unsigned int external_rev;
 	bool xgmi;                    /* has links for a hive */
 	bool doorbell64;              /* SOC15: 8-byte doorbells, an 8 KiB slice */
@@ -43,9 +43,9 @@ struct machine_asic {
 	unsigned int scratch_slots_per_cu, num_gws, xcc_count;
 	unsigned int sdma_engines, sdma_xgmi_engines, sdma_queues_per_engine;
 	unsigned int cp_queues;
-	/* What CREATE_QUEUE must be given; filled on load. @cwsr_bytes includes the control stack. */
+	/* What CREATE_QUEUE must be given; filled on load. @cwsr_bytes has the control stack. */
 	unsigned int eop_bytes, cwsr_bytes, ctl_stack_bytes;
-	uint32_t capability, debug_prop; /* what the chip says; nodes.c adds the driver's own bits */
+	uint32_t capability, debug_prop; /* the chip's; nodes.c adds the driver's bits */
 	unsigned int fw_version, sdma_fw_version;
 	uint32_t gb_addr_config;
 	unsigned int max_clk_mhz, mem_clk_mhz, mem_width_bits;
@@ -74,7 +74,7 @@ struct machine_gpu {
 	bool pcie_atomics;
 	bool p2p;                        /* the root complex forwards peer traffic of this GPU */
 	bool display;                    /* PCI class VGA, not just display controller */
-	uint16_t gpu_id;                 /* filled on load: the kernel's hash, unique in the machine */
+	uint16_t gpu_id;                 /* filled on load: the kernel's hash, unique */
 	unsigned int render_minor, card_minor; /* filled on load: 128 + n, n */
 	/* Bus address of its VRAM aperture, and how large that is (a power of two). Placed on load,
 	 * above all RAM, unless the machine file says where. */
@@ -88,14 +88,15 @@ struct machine_knobs {
 	uint64_t system_limit, ttm_limit; /* bytes; 0 = computed from RAM as Linux 6.12 does */
 	unsigned int max_queues;         /* of one device: 4096 */
 	/*
-	 * Specs for the fault table, "point:key=value,key=value" with the keys arg, errno, after and
-	 * count: "mm.map:arg=1,after=3". What they mean, and which points there are, is the table's.
+	 * Specs for the fault table, "point:key=value,key=value" with the keys arg, errno, after
+	 * and count: "mm.map:arg=1,after=3". What they mean, and which points there are, is the
+	 * table's.
 	 */
 	char faults[16][96];
 	unsigned int n_faults;
 	uint64_t seed;
 	/*
-	 * Capability bits that programs must not see, because this driver refuses what they promise.
+	 * Capability bits that programs must not see: this driver refuses what they promise.
 	 * Zero after loading: the driver sets it before it shows the machine.
 	 */
 	uint32_t hidden_capability;

@@ -108,7 +108,8 @@ static int set_fault(struct machine_profile *m, const char *name, const char *va
 	if (strchr(value, ','))
 		return machine_fail(err, where, "expected one value, got \"%.40s\"", value);
 	n = (int)(dot - name);
-	snprintf(point, sizeof(point), "%s%.*s", memchr(name, '.', (size_t)n) ? "" : "mm.", n, name);
+	snprintf(point, sizeof(point), "%s%.*s", memchr(name, '.', (size_t)n) ? "" : "mm.", n,
+		 name);
 	old = find_fault(&m->knobs, point);
 	n = snprintf(spec, sizeof(spec), "%s%s%s=%s", old ? old : point,
 		     old && strchr(old, ':') ? "," : ":", strcmp(dot + 1, "gpu") ? dot + 1 : "arg",

@@ -6,7 +6,7 @@
 
 #define NAME_LEN 64
 
-/* Edits (insert, delete, replace, swap neighbours) that turn @a into @b; both are cut to NAME_LEN. */
+/* How many letters to insert, delete, replace or swap to turn @a into @b; both cut to NAME_LEN. */
 static unsigned int edit_distance(const char *a, const char *b)
 {
 	unsigned int rows[3][NAME_LEN + 1], *prev2 = rows[0], *prev = rows[1], *cur = rows[2];

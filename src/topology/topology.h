@@ -62,7 +62,7 @@ enum topology_link_flags {
 /* One node; the fields are the keys of its properties file, in that order. */
 struct topology_node {
 	char name[64];
-	unsigned int gpu_id; /* 0: a CPU node, which has no keys between num_cp_queues and the last */
+	unsigned int gpu_id; /* 0: a CPU node, without a GPU's keys */
 	unsigned int cpu_cores_count, simd_count;
 	unsigned int cpu_core_id_base, simd_id_base, max_waves_per_simd, lds_size_in_kb;
 	unsigned int gds_size_in_kb, num_gws, wave_front_size, array_count;

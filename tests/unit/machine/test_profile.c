@@ -246,7 +246,7 @@ static const struct refusal refusals[] = {
 	  "hives[1]: has the id of hives[0]" },
 	{ MACHINE(SOCKET, GPU0 ", { \"pci\": \"0000:04:00.0\", \"asic\": \"arcturus\", "
 			  "\"device\": 1, \"vram\": \"1GiB\" }",
-		  ", \"hives\": [ { \"gpus\": [ 0, 1 ] } ]"), "which is another chip" },
+		  ", \"hives\": [ { \"gpus\": [ 0, 1 ] } ]"), "another chip" },
 	{ MACHINE(SOCKET, "{ \"pci\": \"0000:03:00.0\", \"asic\": \"vega10\", \"device\": 1, "
 			  "\"vram\": \"1GiB\" }",
 		  ", \"hives\": [ { \"gpus\": [ 0 ] } ]"), "vega10 has no XGMI" },
