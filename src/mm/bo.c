@@ -16,7 +16,7 @@ static int check_params(const struct mm_bo_params *params, uint64_t *ret_size)
 	if (!params->size || params->size > MAX_SIZE)
 		return -EINVAL;
 	size = VKF_ALIGN_UP(params->size, VKF_PAGE_SIZE);
-	if (params->kind == MM_BO_USERPTR && !mm_userptr_is_valid(params->user_addr, size))
+	if (params->kind == MM_BO_USERPTR && !VKF_IS_ALIGNED(params->user_addr, VKF_PAGE_SIZE))
 		return -EINVAL;
 	if (params->kind == MM_BO_BAR &&
 	    !VKF_IS_ALIGNED(params->bar_offset | params->bar_bus, VKF_PAGE_SIZE))
@@ -89,6 +89,14 @@ static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
 	return bo;
 }
 
+/* The addresses are those of memory a program could have. */
+static int check_user(const struct mm_bo_params *params, uint64_t size)
+{
+	if (params->kind != MM_BO_USERPTR || mm_userptr_is_valid(params->user_addr, size))
+		return 0;
+	return -EFAULT;
+}
+
 static int place(struct mm_bo *bo)
 {
 	struct mm_manager *man = domain(bo);
@@ -147,7 +155,9 @@ int mm_bo_create(struct mm_client *client, struct mm_device *home,
 	r = mm_quota_charge(quota, &home->quota, bo->charge, size);
 	if (r)
 		goto err_free;
-	r = place(bo);
+	r = check_user(params, size);
+	if (!r)
+		r = place(bo);
 	if (r)
 		goto err_uncharge;
 	r = join_client(bo, params);
@@ -344,6 +354,7 @@ int mm_bo_pin(struct mm_bo *bo)
 
 void mm_bo_unpin(struct mm_bo *bo)
 {
+	/* Not interrupted, so it cannot fail. */
 	if (mm_resv_lock(bo->resv, false))
 		return;
 	VKF_ASSERT(bo->n_pinned > 0);

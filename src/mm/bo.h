@@ -46,13 +46,15 @@ struct mm_bo_params {
  * mm_bo_create() - make, charge and place a buffer
  * @home: the GPU it was asked for on
  *
- * Return: 0; -EINVAL: size 0 or beyond the address range; -ENOMEM: over a limit, no room in VRAM
- * or in the arena, or out of memory. Nothing is charged on failure.
+ * Return: 0; -EINVAL: size 0 or beyond the address range, or an address that is no multiple of a
+ * page; -ENOMEM: over a limit, no room in VRAM or in the arena, or out of memory; -EFAULT: client
+ * addresses that no program has (looked at after the limits). Nothing is charged on failure.
  */
 int mm_bo_create(struct mm_client *client, struct mm_device *home,
 		 const struct mm_bo_params *params, struct mm_bo **ret_bo);
 struct mm_bo *mm_bo_get(struct mm_bo *bo);
-/* The last one frees it, once its fences have signalled. NULL is fine. */
+/* The last one frees it, once its fences have signalled: at once, or in whoever signals the last of
+ * them. The caller holds no lock of rank LRU or inner. NULL is fine. */
 void mm_bo_put(struct mm_bo *bo);
 
 uint64_t mm_bo_size(const struct mm_bo *bo);
@@ -65,7 +67,8 @@ vkf_arena mm_bo_arena(const struct mm_bo *bo);
 /* Bring it to its own domain if it is elsewhere, and wait for the move. Return: 0, -ENOMEM,
  * -ERESTARTSYS (512) when @interruptible. */
 int mm_bo_validate(struct mm_bo *bo, bool interruptible);
-/* Keep it where it is until the matching unpin. */
+/* Keep it where it is until the matching unpin, or the last put. Return: 0; -EPERM: a USERPTR, whose
+ * pages are the client's; -ENOMEM: no room to bring it to its domain. */
 int mm_bo_pin(struct mm_bo *bo);
 void mm_bo_unpin(struct mm_bo *bo);
 

@@ -26,6 +26,8 @@ struct mm_pt_update {
 	struct run few[FEW_RUNS];
 };
 
+_Static_assert(offsetof(struct mm_pt_update, job.fence) == 0, "freed as what its fence is");
+
 /* ------------------------------------------------ execution */
 
 static void write_run(const struct run *run)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "mm/print.h"
 #include "mm/private.h"
 
 int mm_system_create(const struct mm_system_config *config, struct mm_system **ret_system)
@@ -55,4 +56,19 @@ void mm_system_usage(struct mm_system *system, struct mm_system_usage *ret_usage
 		.ttm_limit = system->quota.ttm_limit,
 	};
 	vkf_mutex_unlock(&system->quota.lock);
+}
+
+void mm_system_print(struct mm_system *system, struct mm_print *p)
+{
+	struct mm_system_usage usage;
+
+	mm_system_usage(system, &usage);
+	mm_print(p, "system memory: %" PRIu64 " of %" PRIu64 " KiB, TTM %" PRIu64 " of %" PRIu64 " KiB\n",
+		 usage.system_used >> 10, usage.system_limit >> 10, usage.ttm_used >> 10,
+		 usage.ttm_limit >> 10);
+	vkf_mutex_lock(&system->bus.lock);
+	mm_print(p, "bus addresses: from 0x%" PRIx64 ", %" PRIu64 " of %" PRIu64 " KiB\n",
+		 system->bus.base, (system->bus.buddy.size - system->bus.buddy.n_free) >> 10,
+		 system->bus.buddy.size >> 10);
+	vkf_mutex_unlock(&system->bus.lock);
 }

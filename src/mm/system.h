@@ -9,6 +9,7 @@
  * all clients share, the space of bus addresses of system pages, and the list of
  * devices. Rules: kernel-side amdgpu_amdkfd_gpuvm.c of Linux 6.12.
  */
+#include <stddef.h>
 #include <stdint.h>
 #include "base/macro.h"
 
@@ -22,8 +23,9 @@ struct mm_system_config {
 	uint64_t bus_base;      /* lowest bus address of system pages */
 };
 
+/* Return: 0; -EINVAL: no page of RAM; -ENOMEM. */
 int mm_system_create(const struct mm_system_config *config, struct mm_system **ret_system);
-/* Every device and client is gone by then; a debug build panics on a leak. */
+/* Every device and client is gone by then; a debug build panics on a leak. NULL is fine. */
 void mm_system_destroy(struct mm_system *system);
 
 struct mm_system_usage {
@@ -31,6 +33,11 @@ struct mm_system_usage {
 };
 
 void mm_system_usage(struct mm_system *system, struct mm_system_usage *ret_usage);
+
+struct mm_print;
+
+/* The limits, and the bus addresses in use, for people. */
+void mm_system_print(struct mm_system *system, struct mm_print *p);
 
 /**
  * mm_check() - verify every invariant of every object of @system

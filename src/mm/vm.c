@@ -65,6 +65,7 @@ uint32_t mm_vm_root(const struct mm_vm *vm)
 /* Its entries are gone, and so is all work on them. */
 static void mapping_free(struct mm_mapping *m)
 {
+	/* Not interrupted, so it cannot fail. */
 	if (mm_resv_lock(m->bo->resv, false))
 		return;
 	vkf_list_del(&m->of_bo);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm_fixture.h"
+
+#define RW UINT64_C(0x61) /* valid, readable, writeable */
+#define HUGE_LEAF (UINT64_C(1) << 54)
+
+static struct mm_fixture f;
+static struct mm_pt_tree tree;
+
+static int setup_with(struct mm_fixture_config config)
+{
+	mm_fixture_init(&f, &config);
+	assert_int_equal(mm_pt_init(&tree, f.a.mm, f.dev[0]), 0);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with((struct mm_fixture_config){ .pt_tables = 64 });
+}
+
+static int setup_delayed(void **state)
+{
+	return setup_with((struct mm_fixture_config){ .pt_tables = 64, .delay = true });
+}
+
+static int teardown(void **state)
+{
+	mm_pt_fini(&tree);
+	mm_fixture_fini(&f);
+	return 0;
+}
+
+static struct mm_pt_update *plan(uint64_t va, uint64_t bytes, uint64_t addr, uint64_t link)
+{
+	struct mm_pt_source source = { .flags = RW, .link = link };
+	struct mm_pt_update *u = NULL;
+
+	mm_walk_range(&source.walk, addr, bytes);
+	assert_int_equal(mm_pt_plan_map(&tree, va, bytes, &source, &u), 0);
+	return u;
+}
+
+static void map(uint64_t va, uint64_t bytes, uint64_t addr, uint64_t link)
+{
+	mm_fence_put(mm_pt_commit(plan(va, bytes, addr, link)));
+}
+
+static struct mm_fence *clear(uint64_t va, uint64_t bytes)
+{
+	struct mm_pt_update *u = NULL;
+
+	assert_int_equal(mm_pt_plan_clear(&tree, va, bytes, &u), 0);
+	return mm_pt_commit(u);
+}
+
+/* As the hardware walks it. */
+static struct mm_fixture_found walk(uint64_t va)
+{
+	struct mm_vm vm = { .pt = tree };
+
+	return mm_fixture_walk(&f.a, &vm, va);
+}
+
+static void assert_leaf(uint64_t va, unsigned int level, uint64_t entry, uint64_t link)
+{
+	struct mm_fixture_found found = walk(va);
+
+	assert_int_equal(found.level, level);
+	assert_true(found.entry == entry);
+	assert_true(found.link == link);
+}
+
+static void a_page_is_found_by_a_walk_from_the_root(void **state)
+{
+	uint64_t va = UINT64_C(0x7f1234567000);
+
+	map(va, VKF_PAGE_SIZE, 0x5000, 0x9001);
+	assert_leaf(va, MM_PTB, RW | 0x5000, 0x9001);
+	assert_int_equal(walk(va + VKF_PAGE_SIZE).entry, 0);
+	assert_int_equal(walk(va - VKF_PAGE_SIZE).entry, 0);
+	assert_int_equal(tree.n_tables, 4);
+	assert_int_equal(f.a.n_invalidated[0], 0);
+}
+
+static void every_page_leads_to_its_own(void **state)
+{
+	uint64_t va = VKF_GIB(1) - 3 * VKF_PAGE_SIZE; /* across a PDB0 */
+
+	map(va, 6 * VKF_PAGE_SIZE, 0x10000, 0x20001);
+	for (unsigned int i = 0; i < 6; i++) {
+		struct mm_fixture_found found = walk(va + i * VKF_PAGE_SIZE);
+
+		assert_int_equal(found.level, MM_PTB);
+		assert_int_equal(pte_gfx9_get_page(found.entry), 0x10 + i);
+		assert_int_equal(found.link, 0x20001 + i * VKF_PAGE_SIZE);
+	}
+	assert_int_equal(walk(va + 6 * VKF_PAGE_SIZE).entry, 0);
+	assert_int_equal(tree.n_tables, 6);
+}
+
+static void two_mib_are_one_entry_when_all_is_aligned(void **state)
+{
+	map(VKF_GIB(1), VKF_MIB(2), VKF_MIB(4), VKF_MIB(6) | 1);
+	assert_leaf(VKF_GIB(1), MM_PDB0, RW | HUGE_LEAF | 9 << 7 | VKF_MIB(4), VKF_MIB(6) | 1);
+	assert_int_equal(tree.n_tables, 3);
+}
+
+static void two_mib_are_pages_when_anything_is_not_aligned(void **state)
+{
+	map(VKF_GIB(1) + VKF_PAGE_SIZE, VKF_MIB(2), VKF_MIB(4), VKF_MIB(6) | 1);
+	assert_int_equal(walk(VKF_GIB(1) + VKF_PAGE_SIZE).level, MM_PTB);
+	map(VKF_GIB(2), VKF_MIB(2), VKF_MIB(4) + VKF_PAGE_SIZE, VKF_MIB(6) | 1);
+	assert_int_equal(walk(VKF_GIB(2)).level, MM_PTB);
+	map(VKF_GIB(3), VKF_MIB(2), VKF_MIB(4), (VKF_MIB(6) + VKF_PAGE_SIZE) | 1);
+	assert_int_equal(walk(VKF_GIB(3)).level, MM_PTB);
+	map(VKF_GIB(4), VKF_MIB(2) - VKF_PAGE_SIZE, VKF_MIB(4), VKF_MIB(6) | 1);
+	assert_int_equal(walk(VKF_GIB(4)).level, MM_PTB);
+}
+
+static void a_long_range_mixes_pages_and_large_entries(void **state)
+{
+	uint64_t va = VKF_GIB(1) - VKF_MIB(1), addr = VKF_GIB(2) - VKF_MIB(1);
+
+	/* 1 MiB of pages, 2 + 2 MiB, one page. */
+	map(va, VKF_MIB(5) + VKF_PAGE_SIZE, addr, addr | 1);
+	assert_leaf(va, MM_PTB, RW | 8 << 7 | addr, addr | 1);
+	assert_leaf(VKF_GIB(1), MM_PDB0, RW | HUGE_LEAF | 10 << 7 | VKF_GIB(2), VKF_GIB(2) | 1);
+	assert_leaf(VKF_GIB(1) + VKF_MIB(2), MM_PDB0,
+		    RW | HUGE_LEAF | 10 << 7 | (VKF_GIB(2) + VKF_MIB(2)),
+		    (VKF_GIB(2) + VKF_MIB(2)) | 1);
+	assert_leaf(VKF_GIB(1) + VKF_MIB(4), MM_PTB, RW | (VKF_GIB(2) + VKF_MIB(4)),
+		    (VKF_GIB(2) + VKF_MIB(4)) | 1);
+	mm_fence_put(clear(va, VKF_MIB(5) + VKF_PAGE_SIZE));
+	assert_int_equal(tree.n_tables, 1);
+}
+
+static void fragments_follow_alignment_and_length(void **state)
+{
+	static const unsigned int expect[] = { 0, 1, 1, 2, 2, 2, 2, 0 };
+
+	/* Pages 1 to 8: aligned pieces of 1, 2, 4 and 1 pages. */
+	map(VKF_GIB(1) + VKF_PAGE_SIZE, 8 * VKF_PAGE_SIZE, 0x41000, 0x1001);
+	for (unsigned int i = 0; i < 8; i++) {
+		struct mm_fixture_found found = walk(VKF_GIB(1) + (1 + i) * VKF_PAGE_SIZE);
+
+		assert_int_equal(pte_gfx9_get_fragment(found.entry), expect[i]);
+	}
+}
+
+static void memory_in_pieces_is_mapped_in_pieces(void **state)
+{
+	struct mm_buddy_block block[3] = {
+		{ .offset = 0x100000, .order = 1, .next = &block[1] },
+		{ .offset = 0x80000, .order = 2, .next = &block[2] },
+		{ .offset = 0x84000, .order = 0 },
+	};
+	static const uint64_t page[] = { 0x100, 0x101, 0x80, 0x81, 0x82, 0x83, 0x84 };
+	struct mm_resource res = { .blocks = block, .base = VKF_GIB(8), .shift = VKF_PAGE_SHIFT };
+	struct mm_pt_source source = { .flags = RW, .link = 0x40001, .addr_base = VKF_GIB(16) };
+	struct mm_pt_update *u;
+
+	mm_walk_resource(&source.walk, &res);
+	assert_int_equal(mm_pt_plan_map(&tree, VKF_GIB(1), 7 * VKF_PAGE_SIZE, &source, &u), 0);
+	mm_fence_put(mm_pt_commit(u));
+	for (unsigned int i = 0; i < 7; i++) {
+		struct mm_fixture_found found = walk(VKF_GIB(1) + i * VKF_PAGE_SIZE);
+
+		assert_true(pte_gfx9_get_page(found.entry) << 12 ==
+			    VKF_GIB(24) + (page[i] << 12));
+		assert_int_equal(found.link, 0x40001 + i * VKF_PAGE_SIZE);
+	}
+}
+
+static void clearing_frees_tables_that_are_empty_and_no_others(void **state)
+{
+	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	map(VKF_GIB(1) + VKF_PAGE_SIZE, VKF_PAGE_SIZE, 0x9000, 0x2001);
+	map(VKF_GIB(1) + VKF_MIB(2), VKF_MIB(2), VKF_MIB(2), VKF_MIB(2) | 1);
+	assert_int_equal(tree.n_tables, 4);
+	mm_fence_put(clear(VKF_GIB(1), VKF_PAGE_SIZE));
+	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
+	assert_int_equal(tree.n_tables, 4);
+	assert_leaf(VKF_GIB(1) + VKF_PAGE_SIZE, MM_PTB, RW | 0x9000, 0x2001);
+	mm_fence_put(clear(VKF_GIB(1) + VKF_PAGE_SIZE, VKF_PAGE_SIZE));
+	assert_int_equal(tree.n_tables, 3);
+	assert_int_equal(walk(VKF_GIB(1) + VKF_MIB(2)).level, MM_PDB0);
+	mm_fence_put(clear(VKF_GIB(1) + VKF_MIB(2), VKF_MIB(2)));
+	assert_int_equal(tree.n_tables, 1);
+	assert_int_equal(f.a.n_invalidated[0], 3);
+	assert_int_equal(f.a.mm->n_pt_used, 1);
+}
+
+static void a_large_entry_can_follow_pages_at_the_same_place(void **state)
+{
+	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	mm_fence_put(clear(VKF_GIB(1), VKF_PAGE_SIZE));
+	map(VKF_GIB(1), VKF_MIB(2), VKF_MIB(2), VKF_MIB(2) | 1);
+	assert_int_equal(walk(VKF_GIB(1)).level, MM_PDB0);
+	mm_fence_put(clear(VKF_GIB(1), VKF_MIB(2)));
+	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	assert_int_equal(walk(VKF_GIB(1)).level, MM_PTB);
+}
+
+static void an_abandoned_plan_leaves_no_table(void **state)
+{
+	struct mm_pt_update *u;
+
+	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	mm_pt_abandon(plan(VKF_GIB(1) + VKF_MIB(16), VKF_MIB(32) + VKF_PAGE_SIZE, 0x1000, 0x2001));
+	assert_int_equal(tree.n_tables, 4);
+	assert_int_equal(walk(VKF_GIB(1) + VKF_MIB(16)).entry, 0);
+	assert_int_equal(mm_pt_plan_clear(&tree, VKF_GIB(1), VKF_PAGE_SIZE, &u), 0);
+	mm_pt_abandon(u);
+	assert_int_equal(tree.n_tables, 4);
+	assert_leaf(VKF_GIB(1), MM_PTB, RW | 0x5000, 0x1001);
+	assert_null(mm_pt_check(&tree, NULL, NULL));
+}
+
+static void a_plan_without_memory_leaves_no_table(void **state)
+{
+	struct mm_pt_source source = { .flags = RW, .link = 1 };
+	struct mm_pt_update *u;
+	unsigned int n;
+	int r = -1;
+
+	mm_walk_range(&source.walk, 0x1000, VKF_MIB(20));
+	for (n = 1; r; n++) {
+		fail_alloc(n);
+		r = mm_pt_plan_map(&tree, VKF_GIB(1) - VKF_MIB(10), VKF_MIB(20), &source, &u);
+		vkf_env_set(NULL);
+		assert_null(r ? mm_pt_check(&tree, NULL, NULL) : NULL);
+		assert_true(!r || tree.n_tables == 1);
+	}
+	assert_true(n > 12);
+	mm_fence_put(mm_pt_commit(u));
+	r = -1;
+	for (n = 1; r; n++) {
+		fail_alloc(n);
+		r = mm_pt_plan_clear(&tree, VKF_GIB(1) - VKF_MIB(10), VKF_MIB(20), &u);
+		vkf_env_set(NULL);
+		assert_null(mm_pt_check(&tree, NULL, NULL));
+	}
+	assert_true(n > 3);
+	mm_fence_put(mm_pt_commit(u));
+	assert_int_equal(tree.n_tables, 1);
+}
+
+static void nothing_is_written_before_the_job_is_let_go(void **state)
+{
+	struct mm_fence *f1, *f2;
+
+	f1 = mm_pt_commit(plan(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001));
+	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
+	assert_false(mm_fence_is_signalled(f1));
+	f2 = clear(VKF_GIB(1), VKF_PAGE_SIZE);
+	assert_int_equal(tree.n_tables, 1);
+	assert_int_equal(f.a.mm->n_pt_used, 4);
+	mm_fixture_run(&f, 1);
+	assert_true(mm_fence_is_signalled(f1));
+	assert_leaf(VKF_GIB(1), MM_PTB, RW | 0x5000, 0x1001);
+	assert_int_equal(f.a.n_invalidated[0], 0);
+	mm_fixture_run(&f, 1);
+	assert_true(mm_fence_is_signalled(f2));
+	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
+	assert_int_equal(f.a.n_invalidated[0], 1);
+	assert_int_equal(f.a.mm->n_pt_used, 1);
+	mm_fence_put(f1);
+	mm_fence_put(f2);
+}
+
+static void a_place_can_be_mapped_again_while_its_clearing_waits(void **state)
+{
+	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	mm_fence_put(clear(VKF_GIB(1), VKF_PAGE_SIZE));
+	map(VKF_GIB(1), VKF_MIB(2), VKF_MIB(2), VKF_MIB(2) | 1);
+	mm_fixture_run_all(&f);
+	assert_leaf(VKF_GIB(1), MM_PDB0, RW | HUGE_LEAF | 9 << 7 | VKF_MIB(2), VKF_MIB(2) | 1);
+	assert_int_equal(tree.n_tables, 3);
+	assert_int_equal(f.a.mm->n_pt_used, 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_DELAYED(name) cmocka_unit_test_setup_teardown(name, setup_delayed, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_page_is_found_by_a_walk_from_the_root),
+		TEST(every_page_leads_to_its_own),
+		TEST(two_mib_are_one_entry_when_all_is_aligned),
+		TEST(two_mib_are_pages_when_anything_is_not_aligned),
+		TEST(a_long_range_mixes_pages_and_large_entries),
+		TEST(fragments_follow_alignment_and_length),
+		TEST(memory_in_pieces_is_mapped_in_pieces),
+		TEST(clearing_frees_tables_that_are_empty_and_no_others),
+		TEST(a_large_entry_can_follow_pages_at_the_same_place),
+		TEST(an_abandoned_plan_leaves_no_table),
+		TEST(a_plan_without_memory_leaves_no_table),
+		TEST_DELAYED(nothing_is_written_before_the_job_is_let_go),
+		TEST_DELAYED(a_place_can_be_mapped_again_while_its_clearing_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

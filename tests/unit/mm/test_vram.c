@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm_fixture.h"
+
+#include "mm/print.h"
+
+static struct mm_vram vram;
+
+static const struct mm_placement anywhere = { 0 };
+static const struct mm_placement contiguous = { .contiguous = true, .kernel_user = true };
+static const struct mm_placement cpu = { .cpu_access = true };
+static const struct mm_placement kernel = { .kernel_user = true };
+
+static void init(uint64_t size, uint64_t visible)
+{
+	host_sched_install();
+	assert_int_equal(mm_vram_init(&vram, size, visible), 0);
+}
+
+static void assert_sound(void)
+{
+	const char *why = vram.man.ops->check(&vram.man);
+
+	if (why)
+		fail_msg("%s", why);
+}
+
+static void fini(void)
+{
+	assert_sound();
+	assert_int_equal(vram.man.used, 0);
+	assert_int_equal(vram.visible_used, 0);
+	mm_vram_fini(&vram);
+}
+
+static struct mm_resource alloc(const struct mm_placement *placement, uint64_t bytes)
+{
+	struct mm_resource res = { 0 };
+	int r = mm_manager_alloc(&vram.man, placement, bytes, &res);
+
+	if (r)
+		fail_msg("%d instead of %llu bytes", r, (unsigned long long)bytes);
+	/* The node must not move once it is in a list; here it is in none. */
+	mm_lru_node_init(&res.lru);
+	assert_sound();
+	return res;
+}
+
+static void refuse(const struct mm_placement *placement, uint64_t bytes)
+{
+	struct mm_resource res = { 0 };
+	uint64_t was_used = vram.man.used;
+
+	assert_int_equal(mm_manager_alloc(&vram.man, placement, bytes, &res), -ENOSPC);
+	assert_null(res.man);
+	assert_int_equal(vram.man.used, was_used);
+	assert_sound();
+}
+
+static void release(struct mm_resource *res)
+{
+	mm_lru_node_init(&res->lru);
+	mm_resource_free(res);
+	assert_null(res->man);
+	mm_resource_free(res);
+}
+
+static unsigned int n_blocks(const struct mm_resource *res)
+{
+	const struct mm_buddy_block *block = res->blocks;
+	unsigned int n = 0;
+
+	for (; block; block = block->next)
+		n++;
+	return n;
+}
+
+static void no_page_of_vram_is_refused(void **state)
+{
+	assert_int_equal(mm_vram_init(&vram, 4095, 0), -EINVAL);
+}
+
+static void is_taken_from_the_top(void **state)
+{
+	struct mm_resource a, b2;
+
+	init(VKF_MIB(64), VKF_MIB(64));
+	a = alloc(&anywhere, VKF_MIB(4));
+	b2 = alloc(&anywhere, VKF_PAGE_SIZE);
+	assert_int_equal(a.blocks->offset, VKF_MIB(60));
+	assert_int_equal(b2.blocks->offset, VKF_MIB(60) - VKF_PAGE_SIZE);
+	release(&a);
+	release(&b2);
+	fini();
+}
+
+static void is_taken_from_the_bottom_of_what_is_visible_when_the_cpu_must_reach_it(void **state)
+{
+	struct mm_resource a, b2;
+
+	init(VKF_MIB(64), VKF_MIB(16));
+	a = alloc(&cpu, VKF_MIB(4));
+	assert_int_equal(a.blocks->offset, 0);
+	assert_int_equal(a.visible, VKF_MIB(4));
+	b2 = alloc(&cpu, VKF_MIB(12));
+	refuse(&cpu, VKF_PAGE_SIZE);
+	assert_int_equal(vram.visible_used, VKF_MIB(16));
+	release(&a);
+	release(&b2);
+	fini();
+}
+
+static void counts_what_lies_in_the_visible_part(void **state)
+{
+	uint64_t used, visible_used;
+	struct mm_resource a;
+
+	init(VKF_MIB(64), VKF_MIB(24));
+	a = alloc(&kernel, VKF_MIB(48));
+	mm_vram_usage(&vram, &used, &visible_used);
+	assert_int_equal(used, VKF_MIB(48));
+	assert_int_equal(visible_used, VKF_MIB(8));
+	release(&a);
+	fini();
+}
+
+static void the_last_8_mib_are_for_page_tables(void **state)
+{
+	struct mm_resource a, table;
+
+	init(VKF_MIB(64), VKF_MIB(64));
+	a = alloc(&anywhere, VKF_MIB(56));
+	refuse(&anywhere, VKF_PAGE_SIZE);
+	table = alloc(&kernel, VKF_MIB(8));
+	refuse(&kernel, VKF_PAGE_SIZE);
+	release(&a);
+	/* What tables use counts for others. */
+	a = alloc(&anywhere, VKF_MIB(48));
+	refuse(&anywhere, VKF_PAGE_SIZE);
+	release(&a);
+	release(&table);
+	fini();
+}
+
+static void a_gpu_with_less_than_8_mib_has_nothing_for_clients(void **state)
+{
+	struct mm_resource table;
+
+	init(VKF_MIB(4), VKF_MIB(4));
+	refuse(&anywhere, VKF_PAGE_SIZE);
+	table = alloc(&kernel, VKF_MIB(4));
+	release(&table);
+	fini();
+}
+
+/* Takes all of it in pages and gives every second one back. */
+static struct mm_resource page[VKF_MIB(16) / VKF_PAGE_SIZE];
+
+static void fragment(void)
+{
+	init(VKF_MIB(16), VKF_MIB(16));
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(page); i++)
+		assert_int_equal(mm_manager_alloc(&vram.man, &kernel, VKF_PAGE_SIZE, &page[i]), 0);
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(page); i += 2)
+		mm_resource_free(&page[i]);
+}
+
+static void a_multiple_of_2_mib_needs_blocks_of_2_mib(void **state)
+{
+	struct mm_resource a;
+
+	fragment();
+	refuse(&kernel, VKF_MIB(2));
+	refuse(&kernel, VKF_MIB(4));
+	/* One page more, and pages will do. */
+	a = alloc(&kernel, VKF_MIB(2) + VKF_PAGE_SIZE);
+	assert_int_equal(n_blocks(&a), 513);
+	release(&a);
+	a = alloc(&kernel, VKF_MIB(1));
+	release(&a);
+	for (unsigned int i = 1; i < VKF_ARRAY_SIZE(page); i += 2)
+		mm_resource_free(&page[i]);
+	fini();
+}
+
+static void contiguous_is_a_wish(void **state)
+{
+	struct mm_resource a;
+
+	fragment();
+	a = alloc(&contiguous, 2 * VKF_PAGE_SIZE);
+	assert_int_equal(n_blocks(&a), 2);
+	assert_true(a.blocks->offset != a.blocks->next->offset + VKF_PAGE_SIZE);
+	release(&a);
+	for (unsigned int i = 1; i < VKF_ARRAY_SIZE(page); i += 2)
+		mm_resource_free(&page[i]);
+	a = alloc(&contiguous, VKF_MIB(7) + VKF_PAGE_SIZE);
+	for (struct mm_buddy_block *block = a.blocks; block->next; block = block->next)
+		assert_int_equal(block->next->offset,
+				 block->offset + mm_buddy_block_size(&vram.buddy, block));
+	release(&a);
+	fini();
+}
+
+static void one_piece_is_at_most_2_gib(void **state)
+{
+	struct mm_resource a;
+
+	init(VKF_GIB(8), VKF_GIB(8));
+	a = alloc(&anywhere, VKF_GIB(5));
+	assert_int_equal(n_blocks(&a), 3);
+	assert_int_equal(mm_buddy_block_size(&vram.buddy, a.blocks), VKF_GIB(2));
+	assert_int_equal(mm_buddy_block_size(&vram.buddy, a.blocks->next->next), VKF_GIB(1));
+	release(&a);
+	fini();
+}
+
+static void any_size_of_vram_is_managed(void **state)
+{
+	struct mm_resource a;
+
+	init(VKF_GIB(1) + VKF_MIB(300) + 3 * VKF_PAGE_SIZE + 5, UINT64_MAX);
+	assert_int_equal(vram.man.size, VKF_GIB(1) + VKF_MIB(300) + 3 * VKF_PAGE_SIZE);
+	assert_int_equal(vram.visible, vram.man.size);
+	a = alloc(&kernel, vram.man.size);
+	assert_int_equal(a.visible, vram.man.size);
+	refuse(&kernel, VKF_PAGE_SIZE);
+	release(&a);
+	fini();
+}
+
+static void a_leak_dies_at_fini(void **state)
+{
+#ifdef VKFD_DEBUG
+	struct mm_resource a;
+
+	init(VKF_MIB(64), VKF_MIB(64));
+	a = alloc(&anywhere, VKF_PAGE_SIZE);
+	EXPECT_PANIC("n_resources", mm_vram_fini(&vram));
+	release(&a);
+	fini();
+#else
+	skip();
+#endif
+}
+
+static void prints_itself(void **state)
+{
+	struct mm_resource a;
+	struct mm_print p;
+	char text[300];
+
+	init(VKF_MIB(64), VKF_MIB(16));
+	a = alloc(&anywhere, VKF_MIB(32));
+	mm_print_init(&p, text, sizeof(text));
+	mm_manager_print(&vram.man, &p);
+	assert_string_equal(text, "VRAM: 32768 of 65536 KiB in 1, 0 evictable\n"
+				  "  visible 0 of 16384 KiB\n  1 free of 32768 KiB\n");
+	release(&a);
+	fini();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_page_of_vram_is_refused),
+		cmocka_unit_test(is_taken_from_the_top),
+		cmocka_unit_test(is_taken_from_the_bottom_of_what_is_visible_when_the_cpu_must_reach_it),
+		cmocka_unit_test(counts_what_lies_in_the_visible_part),
+		cmocka_unit_test(the_last_8_mib_are_for_page_tables),
+		cmocka_unit_test(a_gpu_with_less_than_8_mib_has_nothing_for_clients),
+		cmocka_unit_test(a_multiple_of_2_mib_needs_blocks_of_2_mib),
+		cmocka_unit_test(contiguous_is_a_wish),
+		cmocka_unit_test(one_piece_is_at_most_2_gib),
+		cmocka_unit_test(any_size_of_vram_is_managed),
+		cmocka_unit_test(a_leak_dies_at_fini),
+		cmocka_unit_test(prints_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
