@@ -144,35 +144,54 @@ static void mem_destroy(struct kfd_process *p, struct kfd_mem *mem)
 	vkf_free(mem);
 }
 
-/* The buffer and its place in the render node's offsets; no handle yet. */
+/* The buffer alone: no place to map it from, no handle. */
 static int mem_create(struct kfd_process *p, const struct request *rq, struct kfd_mem **ret_mem)
 {
-	struct machine *m = p->driver->machine;
-	struct machine_render *render = rq->pdd->render;
+	struct mm_device *home = machine_device(p->driver->machine, rq->pdd->gpu);
 	struct kfd_mem *mem = vkf_zalloc(sizeof(*mem));
 	struct mm_bo *bo;
-	bool mappable;
 	int r;
 
 	if (!mem)
 		return -ENOMEM;
 	r = vkf_fault("kfd.alloc", rq->pdd->gpu);
 	if (!r)
-		r = mm_bo_create(machine_client_mm(p->mc), machine_device(m, rq->pdd->gpu),
-				 &rq->params, &bo);
+		r = mm_bo_create(machine_client_mm(p->mc), home, &rq->params, &bo);
 	if (r) {
 		vkf_free(mem);
 		return r;
 	}
 	mem_init(mem, rq, bo);
-	if (rq->params.kind == MM_BO_USERPTR &&
-	    !vkf_access_ok(rq->params.user_addr, rq->params.size)) {
-		mem_destroy(p, mem);
+	*ret_mem = mem;
+	return 0;
+}
+
+/* What can only be found wrong when the limits have let it pass; and its place in the offsets of
+ * the render node. */
+static int mem_publish(struct kfd_process *p, const struct request *rq, struct kfd_mem *mem)
+{
+	enum mm_bo_kind kind = rq->params.kind;
+	bool mappable = kind == MM_BO_VRAM || kind == MM_BO_GTT;
+
+	if (kind == MM_BO_USERPTR && !vkf_access_ok(rq->params.user_addr, rq->params.size))
 		return -EFAULT;
-	}
-	mem->mmap_gpu = machine_render_gpu(render);
-	mappable = rq->params.kind == MM_BO_VRAM || rq->params.kind == MM_BO_GTT;
-	r = machine_vma_add(m, mem->mmap_gpu, render, bo, mappable, &mem->mmap_offset);
+	mem->mmap_gpu = machine_render_gpu(rq->pdd->render);
+	return machine_vma_add(p->driver->machine, mem->mmap_gpu, rq->pdd->render, mem->bo,
+			       mappable, &mem->mmap_offset);
+}
+
+static int mem_create_handle(struct kfd_process *p, const struct request *rq,
+			     struct kfd_mem **ret_mem, unsigned int *ret_n)
+{
+	struct kfd_mem *mem;
+	int r;
+
+	r = mem_create(p, rq, &mem);
+	if (r)
+		return r;
+	r = mem_publish(p, rq, mem);
+	if (!r && vkf_handles_add(&rq->pdd->mems, mem, ret_n))
+		r = -EFAULT; /* so the kernel says it */
 	if (r) {
 		mem_destroy(p, mem);
 		return r;
@@ -184,7 +203,7 @@ static int mem_create(struct kfd_process *p, const struct request *rq, struct kf
 int kfd_alloc_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
 {
 	struct kfd_ioctl_alloc_memory_of_gpu_args *args = arg;
-	struct kfd_mem *mem = NULL;
+	struct kfd_mem *mem;
 	struct request rq;
 	unsigned int n;
 	int r;
@@ -195,11 +214,7 @@ int kfd_alloc_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
 	vkf_mutex_lock(&p->lock);
 	r = decode(p, args, &rq);
 	if (!r)
-		r = mem_create(p, &rq, &mem);
-	if (!r && vkf_handles_add(&rq.pdd->mems, mem, &n)) {
-		mem_destroy(p, mem);
-		r = -EFAULT;
-	}
+		r = mem_create_handle(p, &rq, &mem, &n);
 	if (!r) {
 		if (mem->flags & F(VRAM))
 			rq.pdd->vram_usage += mem->size;

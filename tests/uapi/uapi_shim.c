@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plain system calls, under `vkfd run --machine NAME -- TEST`. A process has one KFD process for
+ * life, so each test gets a process of its own.
+ */
+#include "uapi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FIRST_RENDER_MINOR 128
+#define DEFAULT_MACHINE "mi210x2"
+
+bool uapi_machine(const char *name, const char *const *sets, size_t n_sets)
+{
+	const char *have = getenv("UAPI_MACHINE");
+
+	(void)sets;
+	return n_sets == 0 && !strcmp(name, have ? have : DEFAULT_MACHINE);
+}
+
+static int or_errno(int r)
+{
+	return r < 0 ? -errno : r;
+}
+
+int uapi_open_kfd(void)
+{
+	return or_errno(open("/dev/kfd", O_RDWR | O_CLOEXEC));
+}
+
+int uapi_open_render(unsigned int gpu)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/dri/renderD%u", FIRST_RENDER_MINOR + gpu);
+	return or_errno(open(path, O_RDWR | O_CLOEXEC));
+}
+
+int uapi_open_card(unsigned int gpu)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/dri/card%u", gpu);
+	return or_errno(open(path, O_RDWR | O_CLOEXEC));
+}
+
+int uapi_dup(int fd)
+{
+	return or_errno(dup(fd));
+}
+
+int uapi_close(int fd)
+{
+	return or_errno(close(fd));
+}
+
+int uapi_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	return or_errno(ioctl(fd, cmd, arg));
+}
+
+int uapi_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offset, void **ret)
+{
+	void *p = mmap(addr, len, prot, flags, fd, (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
+}
+
+/* The answer fits in an exit status: errnos up to 255. */
+int uapi_in_child(int (*fn)(int fd), int fd)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int r = fn(fd);
+
+		_exit(r < 0 ? -r : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return -WEXITSTATUS(status);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+void uapi_signal_in(unsigned int ms)
+{
+	struct sigaction sa = { .sa_handler = on_alarm }; /* no SA_RESTART */
+	struct itimerval it = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &it, NULL), 0);
+}
+
+bool uapi_fault(const char *spec)
+{
+	(void)spec;
+	return false;
+}
+
+void uapi_run_engine(void)
+{
+}
+
+static int run_one(const char *name, const struct CMUnitTest *test)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		exit(_cmocka_run_group_tests(name, test, 1, NULL, NULL) ? 1 : 0);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 1;
+	return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+int uapi_group(const char *name, const struct CMUnitTest *tests, size_t n)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		fflush(NULL);
+		failed += run_one(name, &tests[i]);
+	}
+	return failed != 0;
+}
