@@ -113,7 +113,6 @@ static void tile_config_is_cut_to_what_there_is(void **state)
 
 static void tile_tables_nobody_can_write_are_a_fault(void **state)
 {
-	uint32_t tiles[32];
 	struct kfd_ioctl_get_tile_config_args args = { .num_tile_configs = 4 };
 	struct prog p;
 
@@ -121,8 +120,18 @@ static void tile_tables_nobody_can_write_are_a_fault(void **state)
 	args.gpu_id = p.gpu[0];
 	assert_int_equal(uapi_ioctl(p.kfd, K_GET_TILE_CONFIG, &args), -EFAULT);
 	assert_int_equal(args.num_tile_configs, 0);
+}
+
+static void what_was_written_before_the_fault_is_told(void **state)
+{
+	uint32_t tiles[32];
+	struct kfd_ioctl_get_tile_config_args args = { .num_tile_configs = 4 };
+	struct prog p;
+
+	UAPI_SHIM_DIFFERS();
+	prog_open(&p);
+	args.gpu_id = p.gpu[0];
 	args.tile_config_ptr = (uintptr_t)tiles;
-	args.num_tile_configs = 4;
 	args.num_macro_tile_configs = 5;
 	args.macro_tile_config_ptr = 8;
 	assert_int_equal(uapi_ioctl(p.kfd, K_GET_TILE_CONFIG, &args), -EFAULT);
@@ -193,6 +202,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(scratch_and_trap_handler_are_taken),
 	cmocka_unit_test(tile_config_is_cut_to_what_there_is),
 	cmocka_unit_test(tile_tables_nobody_can_write_are_a_fault),
+	cmocka_unit_test(what_was_written_before_the_fault_is_told),
 	cmocka_unit_test(xnack_is_off_and_can_be_turned_on_on_gfx90a),
 	cmocka_unit_test(xnack_cannot_change_under_a_queue),
 	cmocka_unit_test(older_gpus_cannot_have_xnack),

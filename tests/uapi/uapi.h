@@ -38,6 +38,14 @@ int uapi_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offs
 int uapi_in_child(int (*fn)(int fd), int fd);
 /* A signal comes in @ms milliseconds: what sleeps in a call gets -EINTR. */
 void uapi_signal_in(unsigned int ms);
+/* Where the shim answers before the driver, and not in the kernel's order, a test says so and is
+ * skipped there: docs/FIDELITY.md lists these. */
+bool uapi_through_shim(void);
+#define UAPI_SHIM_DIFFERS()                                                                        \
+	do {                                                                                       \
+		if (uapi_through_shim())                                                           \
+			skip();                                                                    \
+	} while (0)
 /* Arm a fault, "point:key=value,..."; false where that cannot be. Gone after the test. */
 bool uapi_fault(const char *spec);
 /* Let the hardware run, where it does not by itself. */

@@ -146,6 +146,11 @@ void uapi_run_engine(void)
 	assert_int_equal(vkfd_engine_start(client), 0);
 }
 
+bool uapi_through_shim(void)
+{
+	return false;
+}
+
 bool uapi_fault(const char *spec)
 {
 	char err[128];
