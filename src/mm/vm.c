@@ -108,8 +108,11 @@ void mm_vm_destroy(struct mm_vm *vm)
 
 /* ------------------------------------------------ locks of a change */
 
-/* The client and the VM: no other change of this VM, and no restore. */
-static int vm_lock(struct mm_vm *vm) VKF_NO_TS
+/* The client's lock and the VM's: no other change of this VM, and no restore. */
+static int vm_lock(struct mm_vm *vm) VKF_TRY_ACQUIRE(0, vm->lock) VKF_MUST_CHECK;
+static void vm_unlock(struct mm_vm *vm) VKF_RELEASE(vm->lock);
+
+VKF_NO_TS static int vm_lock(struct mm_vm *vm)
 {
 	int r = vkf_mutex_lock_interruptible(&vm->client->lock);
 
@@ -121,7 +124,7 @@ static int vm_lock(struct mm_vm *vm) VKF_NO_TS
 	return r;
 }
 
-static void vm_unlock(struct mm_vm *vm) VKF_NO_TS
+VKF_NO_TS static void vm_unlock(struct mm_vm *vm)
 {
 	vkf_mutex_unlock(&vm->lock);
 	vkf_mutex_unlock(&vm->client->lock);
@@ -257,11 +260,11 @@ int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_
 {
 	int r = vkf_fault("mm.map", vm->dev->config.index);
 
-	if (!r)
-		r = vm_lock(vm);
 	if (r)
 		return r;
-	vkf_assert_held(&vm->lock);
+	r = vm_lock(vm);
+	if (r)
+		return r;
 	r = map_locked(vm, bo, va, attr, ret_mapping);
 	vm_unlock(vm);
 	return r;
@@ -269,10 +272,9 @@ int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_
 
 /* ------------------------------------------------ unmap */
 
-static int unmap_locked(struct mm_mapping *m, struct mm_fence **ret_fence)
-	VKF_REQUIRES(m->vm->lock)
+static int unmap_locked(struct mm_vm *vm, struct mm_mapping *m, struct mm_fence **ret_fence)
+	VKF_REQUIRES(vm->lock)
 {
-	struct mm_vm *vm = m->vm;
 	struct mm_pt_update *update;
 	struct mm_lock_ctx ctx;
 	int r;
@@ -298,8 +300,7 @@ int mm_vm_unmap(struct mm_mapping *mapping, struct mm_fence **ret_fence)
 
 	if (r)
 		return r;
-	vkf_assert_held(&vm->lock);
-	r = unmap_locked(mapping, &f);
+	r = unmap_locked(vm, mapping, &f);
 	vm_unlock(vm);
 	if (r)
 		return r;
