@@ -7,7 +7,7 @@
 #include "kfd/driver.h"
 #include "mm/device.h"
 
-#define F(name) ((uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_##name)
+#define F(name) KFD_ALLOC_##name
 
 /* Beyond any GPU's and any host's memory; below the overflow of any rounding. */
 #define SIZE_LIMIT (UINT64_C(1) << 56)
@@ -56,7 +56,7 @@ static int decode_kind(struct request *rq, uint64_t offset, uint64_t size)
 	if (rq->flags & F(VRAM)) {
 		rq->params.kind = MM_BO_VRAM;
 		rq->params.cpu_access = rq->flags & F(PUBLIC);
-		rq->params.contiguous = rq->flags & KFD_ALLOC_FLAG_CONTIGUOUS;
+		rq->params.contiguous = rq->flags & F(CONTIGUOUS);
 		rq->params.charge_as_gtt = rq->flags & F(GTT);
 	} else if (rq->flags & F(GTT)) {
 		rq->params.kind = MM_BO_GTT;
@@ -129,7 +129,7 @@ static void mem_init(struct kfd_mem *mem, const struct request *rq, struct mm_bo
 		.executable = rq->flags & F(EXECUTABLE),
 		.coherent = rq->flags & F(COHERENT),
 		.uncached = rq->flags & F(UNCACHED),
-		.ext_coherent = rq->flags & KFD_ALLOC_FLAG_EXT_COHERENT,
+		.ext_coherent = rq->flags & F(EXT_COHERENT),
 	};
 }
 

@@ -18,7 +18,7 @@ struct kfd_mem {
 	unsigned int home;                /* GPU of its handle */
 	uint64_t va;                      /* 0: has none, cannot be mapped */
 	uint64_t size;                    /* of the buffer: half of what was asked for when @aql */
-	uint32_t flags;                   /* KFD_IOC_ALLOC_MEM_FLAGS_* */
+	uint32_t flags;                   /* KFD_ALLOC_* */
 	bool aql;                         /* mapped twice, back to back */
 	struct machine_access access;
 	uint64_t mmap_offset;             /* for the render node of GPU @mmap_gpu; 0: none */

@@ -56,9 +56,20 @@ struct kfd_dbg_trap_args {
 	uint8_t data[24];
 };
 
-/* Between 1.13 and 1.16 */
-#define KFD_ALLOC_FLAG_EXT_COHERENT (UINT32_C(1) << 24)
-#define KFD_ALLOC_FLAG_CONTIGUOUS (UINT32_C(1) << 23)
+/* Flags of ALLOC_MEMORY_OF_GPU; the uAPI's own shift a signed 1 into the sign. */
+#define KFD_ALLOC_VRAM (UINT32_C(1) << 0)
+#define KFD_ALLOC_GTT (UINT32_C(1) << 1)
+#define KFD_ALLOC_USERPTR (UINT32_C(1) << 2)
+#define KFD_ALLOC_DOORBELL (UINT32_C(1) << 3)
+#define KFD_ALLOC_MMIO_REMAP (UINT32_C(1) << 4)
+#define KFD_ALLOC_CONTIGUOUS (UINT32_C(1) << 23)   /* 1.16 */
+#define KFD_ALLOC_EXT_COHERENT (UINT32_C(1) << 24) /* between 1.13 and 1.16 */
+#define KFD_ALLOC_UNCACHED (UINT32_C(1) << 25)
+#define KFD_ALLOC_COHERENT (UINT32_C(1) << 26)
+#define KFD_ALLOC_AQL_QUEUE_MEM (UINT32_C(1) << 27)
+#define KFD_ALLOC_PUBLIC (UINT32_C(1) << 29)
+#define KFD_ALLOC_EXECUTABLE (UINT32_C(1) << 30)
+#define KFD_ALLOC_WRITABLE (UINT32_C(1) << 31)
 
 /* 1.14: what stands at the start of kfd_event_data's union for signal events. */
 struct kfd_signal_event_data {

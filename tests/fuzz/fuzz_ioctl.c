@@ -25,9 +25,9 @@
 #define N_VALUES 64
 #define MAX_CALLS 400
 #define BLOCK 512
-#define VA_BASE 0x2000000000ull
+#define VA_BASE 0x200000000000ull
 #define PAGE 4096ull
-#define QUEUE_VA 0x3000000000ull
+#define QUEUE_VA 0x300000000000ull
 #define QUEUE_SLOTS 4
 
 static unsigned long succeeded[256], called[256]; /* by number */
@@ -50,8 +50,8 @@ struct world {
 	struct vkfd_machine *machine;
 	struct program programs[N_CLIENTS];
 	struct program *now;       /* who calls */
-	uint32_t gpu_ids[N_GPUS];
-	void *memory;              /* ordinary memory of the program */
+	void *memory;              /* ordinary memory of the programs */
+	uint32_t *gpu_ids;         /* in it, so that a length may lie */
 };
 
 static uint64_t take(struct input *in, unsigned int bytes)
@@ -95,7 +95,7 @@ static uint64_t edge(uint64_t n)
 	return edges[n % (sizeof(edges) / sizeof(edges[0]))];
 }
 
-static uint64_t value(struct world *w, struct input *in)
+static uint64_t any_value(struct world *w, struct input *in)
 {
 	switch (take(in, 1) % 8) {
 	case 0:
@@ -114,6 +114,18 @@ static uint64_t value(struct world *w, struct input *in)
 	default:
 		return take(in, 8);
 	}
+}
+
+/* A sanitizer's own memory is in this process, too, and a bad pointer must not hit it. */
+static uint64_t value(struct world *w, struct input *in)
+{
+	uint64_t v = any_value(w, in);
+
+#if defined(__SANITIZE_ADDRESS__) || defined(VKFD_LIBFUZZER)
+	if (v >= 0x70000000 && v < 0x110000000000)
+		v &= 0xffff;
+#endif
+	return v;
 }
 
 /* A field that is what it should be more often than not. */
@@ -469,6 +481,7 @@ static void start_world(struct world *w)
 			 0);
 	if (w->memory == MAP_FAILED)
 		die("mmap");
+	w->gpu_ids = (uint32_t *)((char *)w->memory + 32 * PAGE);
 	w->now = &w->programs[0];
 	for (unsigned int i = 0; i < N_CLIENTS; i++)
 		start_program(w, &w->programs[i], i);
