@@ -8,9 +8,9 @@
  * A path that names a file of the machine is looked up below the driver's tree
  * instead; all others pass. Names are compared as text, after "//" and "/./" are
  * taken out; ".." is left to the kernel inside the tree, and a name that leaves the
- * tree by it passes. Relative names pass, too, but the kernel may resolve them to
- * the tree (a directory of it is the current one, or openat()'s): route_relative()
- * looks at the answer.
+ * tree by it passes as it is. Relative names pass, too, but the kernel may resolve
+ * them to the tree (a directory of it is the current one, or openat()'s):
+ * route_relative() looks at the answer.
  */
 #include <limits.h>
 #include <stdbool.h>

@@ -8,19 +8,21 @@
 #define PAGE UINT64_C(4096)
 /* No "how" of sigprocmask(): the kernel reads the set first, then refuses. */
 #define HOW_NONE 99
+/* Where a page is touched: the very first byte of all is NULL, which means no set. */
+#define TOUCH 8
 
 static bool page_readable(uint64_t page)
 {
-	return SYS4(rt_sigprocmask, HOW_NONE, page, 0, 8) != -EFAULT;
+	return SYS4(rt_sigprocmask, HOW_NONE, page + TOUCH, 0, 8) != -EFAULT;
 }
 
-/* Adds 0 to the page's first word, which is a write like any other. */
+/* Adds 0 to a word of the page, which is a write like any other. */
 static bool page_writable(uint64_t page)
 {
 	static uint32_t nobody_waits_here;
 	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LT, 0x800);
 
-	return SYS6(futex, &nobody_waits_here, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page,
+	return SYS6(futex, &nobody_waits_here, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page + TOUCH,
 		    op) != -EFAULT;
 }
 

@@ -105,18 +105,28 @@ static long readlink_routed(int dirfd, const char *path, char *buf, size_t size,
 	}
 }
 
-/* A link of /proc may say where the tree is, or that a device is a socket. */
-static ssize_t fix_proc_link(const char *path, char *buf, ssize_t n, size_t size)
+/* A link of /proc may say where the tree is, or that a device is a socket. @n: what the caller was
+ * to get; it may have been cut off, so the link is read again. */
+static __attribute__((noinline)) ssize_t fix_proc_link(int dirfd, const char *path, char *buf,
+						       ssize_t n, size_t size)
 {
+	char text[PATH_MAX];
 	struct shim_file f;
+	long len = SYS4(readlinkat, dirfd, path, text, sizeof(text));
+	size_t stripped;
 	int fd;
 
-	if (n <= 0 || strncmp(path, "/proc/", 6) != 0)
+	if (len <= 0)
 		return n;
-	fd = n > 7 && memcmp(buf, "socket:", 7) == 0 ? proc_fd(path) : -1;
+	fd = len > 7 && memcmp(text, "socket:", 7) == 0 ? proc_fd(path) : -1;
 	if (fd >= 0 && shim_file_identify(fd, &f))
 		return (ssize_t)device_name(&f, buf, size);
-	return (ssize_t)route_strip(buf, (size_t)n);
+	stripped = route_strip(text, (size_t)len);
+	if (stripped == (size_t)len)
+		return n;
+	stripped = stripped < size ? stripped : size;
+	memcpy(buf, text, stripped);
+	return (ssize_t)stripped;
 }
 
 static ssize_t readlink_any(int dirfd, const char *path, char *buf, size_t size)
@@ -132,7 +142,9 @@ static ssize_t readlink_any(int dirfd, const char *path, char *buf, size_t size)
 	}
 	n = dirfd == AT_FDCWD ? shim_real()->readlink(path, buf, size) :
 				shim_real()->readlinkat(dirfd, path, buf, size);
-	return SHIM_UNLIKELY(n > 0 && route_maybe(path)) ? fix_proc_link(path, buf, n, size) : n;
+	if (SHIM_UNLIKELY(n > 0 && route_maybe(path)) && strncmp(path, "/proc/", 6) == 0)
+		return fix_proc_link(dirfd, path, buf, n, size);
+	return n;
 }
 
 SHIM_EXPORT ssize_t readlink(const char *restrict path, char *restrict buf, size_t size)
