@@ -282,7 +282,10 @@ int machine_queue_unload(struct machine_client *mc, int slot)
 	int r = command(mc, slot, GPU_WANT_STOP);
 
 	vkf_mutex_lock(&mc->lock);
+	/* A step of its own in @want_seq: the slot's next queue must not pass for this one resumed. */
 	atomic_store(&slot_queue(mc, slot)->want, GPU_WANT_NONE);
+	atomic_fetch_add(&slot_queue(mc, slot)->want_seq, 1);
+	poke_engine(mc);
 	vkf_bit_clear(mc->used, (unsigned int)slot);
 	vkf_mutex_unlock(&mc->lock);
 	return r;
