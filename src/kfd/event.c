@@ -85,7 +85,7 @@ void kfd_event_set(struct kfd_event *e)
 
 /* ------------------------------------------------ the event page */
 
-static int set_page(struct kfd_process *p, struct mm_bo *bo, uint64_t bytes, uint64_t handle)
+static void set_page(struct kfd_process *p, struct mm_bo *bo, uint64_t bytes, uint64_t handle)
 	VKF_REQUIRES(p->events.lock)
 {
 	p->events.page = mm_bo_get(bo);
@@ -93,7 +93,6 @@ static int set_page(struct kfd_process *p, struct mm_bo *bo, uint64_t bytes, uin
 	p->events.page_is_ours = handle == 0;
 	p->events.slot_bytes = bytes;
 	machine_client_set_event_page(p->mc, bo, (unsigned int)(mm_bo_size(bo) / sizeof(uint64_t)));
-	return 0;
 }
 
 /* A program of an APU's kind gives no page: make one that it may map. */
@@ -112,8 +111,9 @@ static int make_page(struct kfd_process *p) VKF_REQUIRES(p->events.lock)
 	return 0;
 }
 
-/* The program's own buffer, by its handle, with the process's lock held. */
-static int adopt_page(struct kfd_process *p, uint64_t handle) VKF_REQUIRES(p->lock)
+/* The program's own buffer, by its handle. */
+static int adopt_page(struct kfd_process *p, uint64_t handle)
+	VKF_REQUIRES(p->lock) VKF_REQUIRES(p->events.lock)
 {
 	struct kfd_pdd *pdd = kfd_pdd_by_id(p, kfd_handle_gpu(handle));
 	struct kfd_mem *mem;
@@ -132,7 +132,8 @@ static int adopt_page(struct kfd_process *p, uint64_t handle) VKF_REQUIRES(p->lo
 	r = mm_bo_pin(mem->bo);
 	if (r)
 		return r;
-	return set_page(p, mem->bo, mem->size, handle);
+	set_page(p, mem->bo, mem->size, handle);
+	return 0;
 }
 
 static int take_page(struct kfd_process *p, uint64_t handle)

@@ -171,19 +171,21 @@ static void checkpointing_needs_rights(void **state)
 
 static void svm_checks_its_own_size_and_is_not_there(void **state)
 {
-	struct {
-		struct kfd_ioctl_svm_args a;
-		struct kfd_ioctl_svm_attribute attrs[2];
-	} b = { .a = { .start_addr = 0x10000, .size = 0x1000, .nattr = 2 } };
+	uint64_t block[8] = { 0 }; /* the header, and room for two attributes and more */
+	struct kfd_ioctl_svm_args *a = (void *)block;
+	unsigned int size = sizeof(*a) + 2 * sizeof(a->attrs[0]);
 	int kfd = uapi_open_kfd();
 
-	assert_int_equal(uapi_ioctl(kfd, SIZED(0x20, sizeof(b)), &b), -EPERM);
-	b.a.nattr = 3;
-	assert_int_equal(uapi_ioctl(kfd, SIZED(0x20, sizeof(b)), &b), -EINVAL);
-	b.a.nattr = UINT32_MAX;
-	assert_int_equal(uapi_ioctl(kfd, SIZED(0x20, sizeof(b)), &b), -EINVAL);
-	b.a.nattr = 0;
-	assert_int_equal(uapi_ioctl(kfd, K_SVM, &b), -EPERM);
+	a->start_addr = 0x10000;
+	a->size = 0x1000;
+	a->nattr = 2;
+	assert_int_equal(uapi_ioctl(kfd, SIZED(0x20, size), block), -EPERM);
+	a->nattr = 3;
+	assert_int_equal(uapi_ioctl(kfd, SIZED(0x20, size), block), -EINVAL);
+	a->nattr = UINT32_MAX;
+	assert_int_equal(uapi_ioctl(kfd, SIZED(0x20, size), block), -EINVAL);
+	a->nattr = 0;
+	assert_int_equal(uapi_ioctl(kfd, K_SVM, block), -EPERM);
 }
 
 static void what_is_not_there_answers_as_an_older_kernel(void **state)
