@@ -128,5 +128,6 @@ def generate(path):
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         raise SystemExit("usage: bitgen.py LAYOUT.bits OUT.h")
+    text = generate(sys.argv[1])
     with open(sys.argv[2], "w", encoding="utf-8") as header:
-        header.write(generate(sys.argv[1]))
+        header.write(text)

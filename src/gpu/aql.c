@@ -7,7 +7,7 @@
 #include "spec/aql.h"
 
 #define SLOT_WORDS (AQL_SLOT_BYTES / 4)
-#define N_DEPS 5
+#define N_DEPS     5
 
 static int bad(struct gpu_worker *w, const uint32_t *p, uint32_t error)
 {
@@ -17,9 +17,9 @@ static int bad(struct gpu_worker *w, const uint32_t *p, uint32_t error)
 /* The amd_queue_t around the pointers, or 0. */
 static uint64_t amd_queue(const struct gpu_queue *q)
 {
-	return q->rptr_va - q->wptr_va == AQL_QUEUE_READ_ID - AQL_QUEUE_WRITE_ID ?
-		       q->wptr_va - AQL_QUEUE_WRITE_ID :
-		       0;
+	return q->rptr_va - q->wptr_va == AQL_QUEUE_READ_ID - AQL_QUEUE_WRITE_ID
+		       ? q->wptr_va - AQL_QUEUE_WRITE_ID
+		       : 0;
 }
 
 static uint64_t slot_va(const struct gpu_queue *q, uint64_t index)
@@ -70,8 +70,7 @@ static int run_barrier_value(struct gpu_worker *w, struct gpu_queue *q, const ui
 	bool holds;
 	int e;
 
-	if (!VKF_IS_ALIGNED(signal, (uint64_t)8) ||
-	    aql_barrier_value_get_cond(p) > AQL_COND_GTE)
+	if (!VKF_IS_ALIGNED(signal, (uint64_t)8) || aql_barrier_value_get_cond(p) > AQL_COND_GTE)
 		return bad(w, p, AQL_ERROR_VENDOR);
 	if (!signal)
 		return 0;
@@ -238,8 +237,8 @@ void gpu_aql_refuse(struct gpu_worker *w, struct gpu_queue *q, uint32_t error)
 {
 	uint64_t queue = amd_queue(q), signal;
 
-	if (!queue ||
-	    gpu_vmem_load64(w, q->gpu, queue + AQL_QUEUE_INACTIVE_SIGNAL, &signal) || !signal)
+	if (!queue || gpu_vmem_load64(w, q->gpu, queue + AQL_QUEUE_INACTIVE_SIGNAL, &signal) ||
+	    !signal)
 		return;
 	/* Best effort: a queue whose owner gave it a wild signal is given up all the same. */
 	(void)gpu_signal_set(w, q, signal, error);

@@ -14,9 +14,10 @@
 /* @func: below GPU_COMPARE_FUNCS: always, <, <=, ==, !=, >=, > */
 static inline bool gpu_compare(uint32_t func, uint32_t value, uint32_t ref)
 {
-	const bool holds[GPU_COMPARE_FUNCS] = { true,	      value < ref,  value <= ref,
-						value == ref, value != ref, value >= ref,
-						value > ref };
+	const bool holds[GPU_COMPARE_FUNCS] = {
+		true,           (value < ref),  (value <= ref), (value == ref),
+		(value != ref), (value >= ref), (value > ref),
+	};
 
 	return holds[func];
 }

@@ -64,15 +64,13 @@ void gpu_worker_enter(struct gpu_worker *w)
 {
 	w->fresh = 0;
 	w->seq++;
-	atomic_store_explicit(&w->engine->ctrl->worker[w->index].seq, w->seq,
-			      memory_order_seq_cst);
+	atomic_store_explicit(&w->engine->ctrl->worker[w->index].seq, w->seq, memory_order_seq_cst);
 }
 
 void gpu_worker_leave(struct gpu_worker *w)
 {
 	w->seq++;
-	atomic_store_explicit(&w->engine->ctrl->worker[w->index].seq, w->seq,
-			      memory_order_release);
+	atomic_store_explicit(&w->engine->ctrl->worker[w->index].seq, w->seq, memory_order_release);
 }
 
 uint64_t gpu_worker_clock(struct gpu_worker *w, unsigned int gpu)

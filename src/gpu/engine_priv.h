@@ -29,10 +29,10 @@
 #include "gpu/tlb.h"
 
 /* Packets of one queue before the next one has its turn; a piece of a long one counts as four. */
-#define GPU_STEP_BUDGET 16
-#define GPU_STEP_PIECE 4
+#define GPU_STEP_BUDGET  16
+#define GPU_STEP_PIECE   4
 #define GPU_BOUNCE_BYTES 4096
-#define GPU_IB_DEPTH 4
+#define GPU_IB_DEPTH     4
 /* At most one for the packet, one for the refusal, one for the inactive signal. */
 #define GPU_QUEUE_IRQS 3
 
@@ -43,9 +43,9 @@ struct gpu_fault_record {
 };
 
 struct gpu_bad_packet {
-	uint32_t word;   /* its first */
+	uint32_t word; /* its first */
 	uint32_t opcode;
-	uint32_t aql;    /* for queue_inactive_signal, AQL_ERROR_* */
+	uint32_t aql; /* for queue_inactive_signal, AQL_ERROR_* */
 };
 
 /* struct gpu_ib - an indirect buffer being run */
@@ -74,17 +74,17 @@ struct gpu_queue {
 	uint64_t seen_wptr; /* everything up to here was looked at */
 	uint64_t done;      /* of the packet at hand, in its own unit */
 	uint32_t polls;
-	uint32_t depth;     /* of @ib */
+	uint32_t depth; /* of @ib */
 	struct gpu_ib ib[GPU_IB_DEPTH];
 	uint64_t start_ts;
-	uint32_t n_irqs;    /* raised by packets, but not in the interrupt ring yet */
+	uint32_t n_irqs; /* raised by packets, but not in the interrupt ring yet */
 	struct gpu_irq irq[GPU_QUEUE_IRQS];
 };
 
 struct gpu_worker {
 	struct gpu_engine *engine;
 	unsigned int index;
-	uint64_t seq; /* odd inside a section */
+	uint64_t seq;   /* odd inside a section */
 	uint32_t fresh; /* bit per GPU: its @generation was read in this section */
 	uint32_t generation[GPU_MAX_GPUS];
 	struct gpu_fault_record fault;

@@ -25,9 +25,8 @@ void gpu_irq_post_fault(struct gpu_queue *q, const struct gpu_fault_record *faul
 
 void gpu_irq_post_bad_packet(struct gpu_queue *q, const struct gpu_bad_packet *bad)
 {
-	post(q, (struct gpu_irq){ .type = GPU_IRQ_BAD_PACKET,
-				  .ctx = bad->word,
-				  .status = bad->opcode });
+	post(q, (struct gpu_irq){
+			.type = GPU_IRQ_BAD_PACKET, .ctx = bad->word, .status = bad->opcode });
 }
 
 /* Never waits: a lock that stays taken (the client may write to it) only delays interrupts. */
@@ -36,8 +35,7 @@ static bool ring_trylock(struct gpu_ctrl *ctrl)
 	uint32_t free = 0;
 
 	return atomic_compare_exchange_strong_explicit(&ctrl->irq_lock, &free, 1,
-						       memory_order_acquire,
-						       memory_order_relaxed);
+						       memory_order_acquire, memory_order_relaxed);
 }
 
 static void ring_unlock(struct gpu_ctrl *ctrl)
@@ -67,8 +65,8 @@ static int ring_push(struct gpu_ctrl *ctrl, const struct gpu_irq *irq)
 
 /* Slot @id, if it was written: reset before it is raised, so that a write which comes after the
  * driver's wake-up is not erased. */
-static int raise_slot(const struct gpu_engine *e, uint64_t *slots, uint32_t id,
-		      struct gpu_irq irq, bool *found)
+static int raise_slot(const struct gpu_engine *e, uint64_t *slots, uint32_t id, struct gpu_irq irq,
+		      bool *found)
 {
 	uint64_t v;
 

@@ -18,7 +18,7 @@
 #include "gpu/engine_priv.h"
 
 #define GPU_EVENT_UNSIGNALED UINT64_MAX
-#define GPU_EVENT_SLOTS 4096 /* as far as the kernel looks, however large the page is */
+#define GPU_EVENT_SLOTS      4096 /* as far as the kernel looks, however large the page is */
 
 /* Note an interrupt of @q. Room is certain: at most GPU_QUEUE_IRQS between two deliveries. */
 void gpu_irq_post_event(struct gpu_queue *q, uint32_t ctx);

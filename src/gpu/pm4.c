@@ -8,14 +8,14 @@
 #include "spec/pm4.h"
 
 #define MAX_FIXED_WORDS PM4_RELEASE_MEM_WORDS
-#define ADDR32(va) VKF_ALIGN_DOWN(va, (uint64_t)4)
-#define ADDR64(va) VKF_ALIGN_DOWN(va, (uint64_t)8)
+#define ADDR32(va)      VKF_ALIGN_DOWN(va, (uint64_t)4)
+#define ADDR64(va)      VKF_ALIGN_DOWN(va, (uint64_t)8)
 
 /* struct pm4_packet - a packet at hand */
 struct pm4_packet {
 	struct gpu_stream s;
-	uint32_t words;                /* of all of it */
-	uint32_t p[MAX_FIXED_WORDS];   /* what it begins with; zero behind its end */
+	uint32_t words;              /* of all of it */
+	uint32_t p[MAX_FIXED_WORDS]; /* what it begins with; zero behind its end */
 };
 
 typedef int (*pm4_run_fn)(struct gpu_worker *w, struct gpu_queue *q,
@@ -67,16 +67,17 @@ static int run_wait(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_
 
 	if (pm4_wait_get_space(p) == PM4_WAIT_SPACE_REG)
 		return 0;
-	if (pm4_wait_get_space(p) != PM4_WAIT_SPACE_MEM || pm4_wait_get_func(p) >= GPU_COMPARE_FUNCS ||
+	if (pm4_wait_get_space(p) != PM4_WAIT_SPACE_MEM ||
+	    pm4_wait_get_func(p) >= GPU_COMPARE_FUNCS ||
 	    (pm4_wait_get_operation(p) != PM4_WAIT_OP_WAIT &&
 	     pm4_wait_get_operation(p) != PM4_WAIT_OP_PREEMPTIBLE))
 		return bad(w, p);
 	e = gpu_vmem_load32(w, q->gpu, ADDR32(pm4_wait_get_addr(p)), &value);
 	if (e)
 		return e;
-	return gpu_compare(pm4_wait_get_func(p), value & pm4_wait_get_mask(p), pm4_wait_get_ref(p)) ?
-		       0 :
-		       -EAGAIN;
+	return gpu_compare(pm4_wait_get_func(p), value & pm4_wait_get_mask(p), pm4_wait_get_ref(p))
+		       ? 0
+		       : -EAGAIN;
 }
 
 static int release_data(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
@@ -143,8 +144,7 @@ static int copy_data_source(struct gpu_worker *w, struct gpu_queue *q, const uin
 	}
 }
 
-static int run_copy_data(struct gpu_worker *w, struct gpu_queue *q,
-			 const struct pm4_packet *packet)
+static int run_copy_data(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
 	uint64_t dst = pm4_copy_data_get_dst(p), value;
@@ -165,8 +165,7 @@ static bool dma_in_memory(uint32_t sel)
 	return sel == PM4_DMA_ADDR || sel == PM4_DMA_ADDR_L2;
 }
 
-static int run_dma_data(struct gpu_worker *w, struct gpu_queue *q,
-			const struct pm4_packet *packet)
+static int run_dma_data(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
 	uint64_t src = pm4_dma_data_get_src(p), dst = pm4_dma_data_get_dst(p);
@@ -193,8 +192,7 @@ static int run_dma_data(struct gpu_worker *w, struct gpu_queue *q,
 	return q->done < total ? -EINPROGRESS : 0;
 }
 
-static int run_indirect(struct gpu_worker *w, struct gpu_queue *q,
-			const struct pm4_packet *packet)
+static int run_indirect(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
 	struct gpu_ib ib = { .va = ADDR32(pm4_ib_get_base(p)), .words = pm4_ib_get_size(p) };
@@ -285,11 +283,9 @@ static int leave_ended(struct gpu_queue *q)
 int gpu_pm4_begin(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
 {
 	if (pm4_header_get_type(p) != PM4_TYPE_3 ||
-	    pm4_header_get_op(p) != PM4_OP_INDIRECT_BUFFER ||
-	    packet_words(p) != PM4_IB_WORDS)
+	    pm4_header_get_op(p) != PM4_OP_INDIRECT_BUFFER || packet_words(p) != PM4_IB_WORDS)
 		return bad(w, p);
-	q->ib[0] = (struct gpu_ib){ .va = ADDR32(pm4_ib_get_base(p)),
-				    .words = pm4_ib_get_size(p) };
+	q->ib[0] = (struct gpu_ib){ .va = ADDR32(pm4_ib_get_base(p)), .words = pm4_ib_get_size(p) };
 	q->depth = q->ib[0].words ? 1 : 0;
 	q->done = 0;
 	return 0;

@@ -21,11 +21,12 @@ static bool ring_usable(const struct gpu_queue *q)
 	return q->ring_va && q->ring_bytes >= unit && VKF_IS_ALIGNED(q->ring_bytes, unit);
 }
 
-/* Return: whether it is the ring that it was. */
+/* Return: whether ring and read pointer are what they were, so that the packet at hand is, too. */
 static bool take_parameters(struct gpu_queue *q)
 {
 	struct gpu_ctrl_queue *cq = q->cq;
 	uint64_t va = q->ring_va, bytes = q->ring_bytes;
+	uint64_t rptr = atomic_load_explicit(&cq->rptr, memory_order_relaxed);
 
 	q->type = cq->type;
 	q->gpu = cq->gpu;
@@ -33,18 +34,17 @@ static bool take_parameters(struct gpu_queue *q)
 	q->ring_bytes = atomic_load_explicit(&cq->ring_bytes, memory_order_relaxed);
 	q->rptr_va = cq->rptr_va;
 	q->wptr_va = cq->wptr_va;
-	return q->ring_va == va && q->ring_bytes == bytes;
+	return q->ring_va == va && q->ring_bytes == bytes && q->rptr == rptr;
 }
 
 static void start(const struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 {
-	bool same_ring = take_parameters(q);
+	bool same_packet = take_parameters(q);
 
 	q->running = q->gpu < e->n_gpus && ring_usable(q) &&
 		     atomic_load_explicit(&q->cq->error, memory_order_acquire) == GPU_QERR_NONE;
 	q->blocked = false;
-	q->idle = false;
-	if (resumed && same_ring)
+	if (resumed && same_packet)
 		return;
 	drop_progress(q);
 	q->rptr = atomic_load_explicit(&q->cq->rptr, memory_order_relaxed);

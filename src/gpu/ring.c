@@ -2,7 +2,7 @@
 #include "gpu/ring.h"
 #include "gpu/vmem.h"
 
-#define RING_ALIGN UINT64_C(256)
+#define RING_ALIGN    UINT64_C(256)
 #define POINTER_ALIGN UINT64_C(8)
 
 void gpu_stream_ring(const struct gpu_queue *q, uint64_t pos, uint64_t avail,
@@ -37,8 +37,8 @@ static uint64_t stream_va(const struct gpu_stream *s, uint64_t off, uint64_t *re
 	return s->va + at;
 }
 
-int gpu_stream_read(struct gpu_worker *w, const struct gpu_stream *s, uint64_t word,
-		    uint32_t *dst, unsigned int n)
+int gpu_stream_read(struct gpu_worker *w, const struct gpu_stream *s, uint64_t word, uint32_t *dst,
+		    unsigned int n)
 {
 	unsigned char *to = (unsigned char *)dst;
 	uint64_t off = word * 4, left = (uint64_t)n * 4;

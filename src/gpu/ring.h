@@ -18,8 +18,8 @@
 struct gpu_stream {
 	uint32_t gpu;
 	uint64_t va;
-	uint64_t wrap; /* bytes; 0 = it does not */
-	uint64_t pos;  /* byte position of the packet at hand */
+	uint64_t wrap;  /* bytes; 0 = it does not */
+	uint64_t pos;   /* byte position of the packet at hand */
 	uint64_t avail; /* bytes from @pos on that hold packets */
 };
 
@@ -27,8 +27,8 @@ void gpu_stream_ring(const struct gpu_queue *q, uint64_t pos, uint64_t avail,
 		     struct gpu_stream *ret);
 void gpu_stream_ib(const struct gpu_queue *q, const struct gpu_ib *ib, struct gpu_stream *ret);
 /* Copy @n words out, beginning @word words after the position. */
-int gpu_stream_read(struct gpu_worker *w, const struct gpu_stream *s, uint64_t word,
-		    uint32_t *dst, unsigned int n);
+int gpu_stream_read(struct gpu_worker *w, const struct gpu_stream *s, uint64_t word, uint32_t *dst,
+		    unsigned int n);
 /* Copy @len bytes, beginning @off bytes after the position, to @dst in GPU memory. */
 int gpu_stream_copy_out(struct gpu_worker *w, const struct gpu_stream *s, uint64_t off,
 			uint64_t dst, uint64_t len);

@@ -15,8 +15,8 @@ typedef int (*sdma_run_fn)(struct gpu_worker *w, struct gpu_queue *q, const stru
 /* struct sdma_op - one packet that we know */
 struct sdma_op {
 	uint8_t op, sub_op;
-	uint8_t words;                          /* its fixed part */
-	uint64_t (*total)(const uint32_t *p);   /* words in all, from the fixed part; NULL: fixed */
+	uint8_t words;                        /* its fixed part */
+	uint64_t (*total)(const uint32_t *p); /* words in all, from the fixed part; NULL: fixed */
 	sdma_run_fn run;
 };
 
@@ -95,7 +95,7 @@ static int run_poll(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_
 	if (e)
 		return e;
 	if (gpu_compare(sdma_v4_poll_get_func(p), value & sdma_v4_poll_get_mask(p),
-		    sdma_v4_poll_get_value(p)))
+			sdma_v4_poll_get_value(p)))
 		return 0;
 	if (retry != SDMA_V4_POLL_FOREVER && q->polls++ >= retry)
 		return 0;
@@ -184,7 +184,8 @@ static int fetch(struct gpu_worker *w, const struct gpu_stream *s, const struct 
 	words = op->total ? op->total(p) : op->words;
 	if (words > have)
 		return cut_short(w, s, p, words);
-	/* What follows the fixed part belongs to the packet only now that it is known to be there. */
+	/* What follows the fixed part belongs to the packet only now that it is known to be there.
+	 */
 	if (words <= MAX_FIXED_WORDS && words > op->words)
 		e = gpu_stream_read(w, s, op->words, p + op->words,
 				    (unsigned int)words - op->words);

@@ -26,7 +26,8 @@ int gpu_sdma_copy_linear(struct gpu_worker *w, struct gpu_queue *q, const struct
 		n = VKF_MIN(n, GPU_CHUNK_BYTES / 2);
 		e = gpu_vmem_copy(w, q->gpu, dst + at, src + at, n);
 		if (!e)
-			e = gpu_vmem_copy(w, q->gpu, sdma_v4_broadcast_get_dst2(p) + at, src + at, n);
+			e = gpu_vmem_copy(w, q->gpu, sdma_v4_broadcast_get_dst2(p) + at, src + at,
+					  n);
 		return e ? e : piece_done(q, n, total);
 	}
 	if (gpu_vmem_copies_down(dst, src, total))

@@ -16,10 +16,10 @@
 #include "base/macro.h"
 
 #define GPU_TLB_SMALL 1024
-#define GPU_TLB_HUGE 256
+#define GPU_TLB_HUGE  256
 
 #define GPU_SHIFT_SMALL 12
-#define GPU_SHIFT_HUGE 21
+#define GPU_SHIFT_HUGE  21
 
 /* What a translation is for, and what an entry allows. */
 enum gpu_access { GPU_READ = 1, GPU_WRITE = 2, GPU_EXECUTE = 4 };

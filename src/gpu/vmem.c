@@ -91,8 +91,7 @@ int gpu_vmem_read(struct gpu_worker *w, unsigned int gpu, uint64_t va, void *dst
 	return 0;
 }
 
-int gpu_vmem_write(struct gpu_worker *w, unsigned int gpu, uint64_t va, const void *src,
-		   size_t len)
+int gpu_vmem_write(struct gpu_worker *w, unsigned int gpu, uint64_t va, const void *src, size_t len)
 {
 	const unsigned char *from = src;
 
@@ -179,16 +178,14 @@ static int copy_down(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint6
 	return 0;
 }
 
-int gpu_vmem_copy(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint64_t src,
-		  uint64_t len)
+int gpu_vmem_copy(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint64_t src, uint64_t len)
 {
 	if (gpu_vmem_copies_down(dst, src, len))
 		return copy_down(w, gpu, dst, src, len);
 	return copy_plain(w, gpu, dst, src, len);
 }
 
-int gpu_vmem_fill(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint32_t word,
-		  uint64_t len)
+int gpu_vmem_fill(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint32_t word, uint64_t len)
 {
 	while (len) {
 		struct run run = { 0 };

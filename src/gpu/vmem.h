@@ -26,8 +26,7 @@ int gpu_vmem_write(struct gpu_worker *w, unsigned int gpu, uint64_t va, const vo
  * addresses show the overlap: a caller who splits a copy into pieces goes from the
  * end if @dst lies inside the source (gpu_vmem_copies_down()).
  */
-int gpu_vmem_copy(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint64_t src,
-		  uint64_t len);
+int gpu_vmem_copy(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint64_t src, uint64_t len);
 /* Repeat @word; @len and @dst are multiples of 4, or all bytes of @word are alike. */
 int gpu_vmem_fill(struct gpu_worker *w, unsigned int gpu, uint64_t dst, uint32_t word,
 		  uint64_t len);

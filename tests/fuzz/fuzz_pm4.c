@@ -22,7 +22,8 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 	uint32_t n = fuzz_next(rng), i, which = n % (sizeof(ops) / sizeof(ops[0]) * 8 - 7) / 8;
 	uint32_t words = ops[which].words;
 
-	p[0] = 3u << 30 | (words - 2) << 16 | (uint32_t)(n >> 26 ? ops[which].op : n >> 8 & 0xff) << 8;
+	p[0] = 3u << 30 | (words - 2) << 16 |
+	       (uint32_t)(n >> 26 ? ops[which].op : n >> 8 & 0xff) << 8;
 	for (i = 1; i < words; i++)
 		p[i] = fuzz_next(rng) & fuzz_next(rng) & 0xff;
 	switch (ops[which].op) {
@@ -40,8 +41,8 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		p[3] = (n >> 20 & 31) | (n >> 26 & 1) << 20;
 		break;
 	case 0x40:
-		p[1] = (n & 0xf00 ? n % 3 * 4 + 1 : n >> 12 & 15) | (n & 0xf0000 ? 5u : n >> 20 & 15) << 8 |
-		       (n >> 24 & 1) << 16;
+		p[1] = (n & 0xf00 ? n % 3 * 4 + 1 : n >> 12 & 15) |
+		       (n & 0xf0000 ? 5u : n >> 20 & 15) << 8 | (n >> 24 & 1) << 16;
 		put(p + 2, fuzz_address(rng));
 		put(p + 4, fuzz_address(rng));
 		break;

@@ -5,8 +5,8 @@
 static const uint8_t ops[] = { 0, 1, 1, 1, 2, 4, 5, 6, 8, 8, 10, 11, 11, 13, 16 };
 
 /* Of a rectangle's words: what keeps it within some hundred KiB. */
-static const uint32_t masks[13] = { [3] = 0x1f003f, [4] = 0x7e001,   [5] = 0xfff, [8] = 0x1f003f,
-				    [9] = 0x7e001,  [10] = 0xfff, [11] = 0x1f003f, [12] = 1 };
+static const uint32_t masks[13] = { [3] = 0x1f003f, [4] = 0x7e001, [5] = 0xfff,     [8] = 0x1f003f,
+				    [9] = 0x7e001,  [10] = 0xfff,  [11] = 0x1f003f, [12] = 1 };
 
 static uint32_t put(uint32_t *to, uint64_t v)
 {

@@ -9,15 +9,15 @@
 #include "gpu/mem_direct.h"
 #include "spec/pte_gfx9.h"
 
-#define PAGES 1024
+#define PAGES       1024
 #define ARENA_BYTES (PAGES * 4096u)
-#define HUGE_PAGE 512 /* the second half is one leaf */
-#define EVENTS 0x0000
-#define QUEUE 0x8000
-#define RING 0x10000
-#define IB 0x14000
-#define SIGNALS 0x18000
-#define STEPS 400
+#define HUGE_PAGE   512 /* the second half is one leaf */
+#define EVENTS      0x0000
+#define QUEUE       0x8000
+#define RING        0x10000
+#define IB          0x14000
+#define SIGNALS     0x18000
+#define STEPS       400
 
 #define CHECK(cond) check(cond, #cond, __LINE__)
 
@@ -117,9 +117,10 @@ static void account(const void *dst, size_t len)
 
 static int op_copy(void *cookie, void *dst, const void *src, size_t len)
 {
+	bool no_src = touch(src, len, GPU_READ), no_dst = touch(dst, len, GPU_WRITE);
+
 	account(dst, len);
-	/* Not a short cut: both sides are to be checked. */
-	if (touch(src, len, GPU_READ) | touch(dst, len, GPU_WRITE))
+	if (no_src || no_dst)
 		return -EFAULT;
 	CHECK(!in(dst, 0, src, len ? len - 1 : 0) && !in(src, 0, dst, len ? len - 1 : 0));
 	return gpu_mem_direct.copy(NULL, dst, src, len);
@@ -230,8 +231,8 @@ static void make_world(void)
 
 static struct gpu_engine *reset_world(void)
 {
-	struct gpu_engine_config config = { world.ctrl, world.pt, world.arena, world.bar,
-					    &engine_ops, NULL };
+	struct gpu_engine_config config = { world.ctrl, world.pt,    world.arena,
+					    world.bar,  &engine_ops, NULL };
 	struct gpu_engine *engine;
 
 	memset(world.ctrl, 0, sizeof(*world.ctrl));
@@ -281,8 +282,8 @@ static struct gpu_ctrl_queue *make_queue(enum gpu_queue_type type, const uint8_t
 	cq->wptr_va = QUEUE + 0x38;
 	cq->rptr_va = QUEUE + (header[0] & 16 ? 0x88 : 0x80);
 	cq->rptr = header[0] & 32 ? UINT64_MAX - header[1] : header[1];
-	*(uint64_t *)(world.arena + QUEUE + 0x38) = cq->rptr + (type == GPU_QUEUE_AQL ? ahead % 80 :
-											ahead);
+	*(uint64_t *)(world.arena + QUEUE + 0x38) =
+		cq->rptr + (type == GPU_QUEUE_AQL ? ahead % 80 : ahead);
 	*(uint64_t *)(world.arena + QUEUE + 0xc0) = header[0] & 64 ? SIGNALS : 0;
 	world.ctrl->n_queues = 1;
 	set_want(GPU_WANT_RUN);

@@ -22,7 +22,7 @@
 #include "gpu/ctrl.h"
 
 #define FUZZ_HEADER 8
-#define FUZZ_MAX (FUZZ_HEADER + 3 * 4096)
+#define FUZZ_MAX    (FUZZ_HEADER + 3 * 4096)
 
 /* struct fuzz_rng - the plain tests' source of bytes; libFuzzer has its own */
 struct fuzz_rng {

@@ -67,8 +67,8 @@ static int op_load32(void *cookie, const void *addr, uint32_t *ret)
 	struct fixture *fx = cookie;
 
 	check_word(fx, addr, sizeof(*ret));
-	return is_lost(fx, addr, sizeof(*ret), false) ? -EFAULT :
-							gpu_mem_direct.load32(NULL, addr, ret);
+	return is_lost(fx, addr, sizeof(*ret), false) ? -EFAULT
+						      : gpu_mem_direct.load32(NULL, addr, ret);
 }
 
 static int op_load64(void *cookie, const void *addr, uint64_t *ret)
@@ -76,8 +76,8 @@ static int op_load64(void *cookie, const void *addr, uint64_t *ret)
 	struct fixture *fx = cookie;
 
 	check_word(fx, addr, sizeof(*ret));
-	return is_lost(fx, addr, sizeof(*ret), false) ? -EFAULT :
-							gpu_mem_direct.load64(NULL, addr, ret);
+	return is_lost(fx, addr, sizeof(*ret), false) ? -EFAULT
+						      : gpu_mem_direct.load64(NULL, addr, ret);
 }
 
 static int op_store32(void *cookie, void *addr, uint32_t v)
@@ -85,8 +85,7 @@ static int op_store32(void *cookie, void *addr, uint32_t v)
 	struct fixture *fx = cookie;
 
 	check_word(fx, addr, sizeof(v));
-	return is_lost(fx, addr, sizeof(v), true) ? -EFAULT :
-						    gpu_mem_direct.store32(NULL, addr, v);
+	return is_lost(fx, addr, sizeof(v), true) ? -EFAULT : gpu_mem_direct.store32(NULL, addr, v);
 }
 
 static int op_store64(void *cookie, void *addr, uint64_t v)
@@ -94,8 +93,7 @@ static int op_store64(void *cookie, void *addr, uint64_t v)
 	struct fixture *fx = cookie;
 
 	check_word(fx, addr, sizeof(v));
-	return is_lost(fx, addr, sizeof(v), true) ? -EFAULT :
-						    gpu_mem_direct.store64(NULL, addr, v);
+	return is_lost(fx, addr, sizeof(v), true) ? -EFAULT : gpu_mem_direct.store64(NULL, addr, v);
 }
 
 static int op_add64(void *cookie, void *addr, uint64_t v)
@@ -103,8 +101,7 @@ static int op_add64(void *cookie, void *addr, uint64_t v)
 	struct fixture *fx = cookie;
 
 	check_word(fx, addr, sizeof(v));
-	return is_lost(fx, addr, sizeof(v), true) ? -EFAULT :
-						    gpu_mem_direct.add64(NULL, addr, v);
+	return is_lost(fx, addr, sizeof(v), true) ? -EFAULT : gpu_mem_direct.add64(NULL, addr, v);
 }
 
 static const struct gpu_mem_ops mem_ops = {
@@ -186,7 +183,8 @@ int fx_setup(void **state)
 		fx_map(fx, 0, FX_VA(off), off | GPU_BACKING_ARENA, FX_RW);
 	fx->storage = aligned_alloc(64, VKF_ALIGN_UP(gpu_engine_size(), 64));
 	memset(fx->storage, 0, gpu_engine_size());
-	config = (struct gpu_engine_config){ fx->ctrl, fx->pt, fx->arena, fx->bar, &engine_ops, fx };
+	config =
+		(struct gpu_engine_config){ fx->ctrl, fx->pt, fx->arena, fx->bar, &engine_ops, fx };
 	assert_int_equal(gpu_engine_init(fx->storage, &config, &fx->engine), 0);
 	*state = fx;
 	return 0;

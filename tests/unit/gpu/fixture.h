@@ -20,24 +20,25 @@
 #include "spec/pte_gfx9.h"
 
 #define FX_ARENA_BYTES VKF_MIB(16)
-#define FX_TABLES 64
-#define FX_BASE UINT64_C(0x7f0000000000)
-#define FX_VA(off) (FX_BASE + (off))
-#define FX_VA_LIMIT UINT64_C(0x7fffffffffff)
+#define FX_TABLES      64
+#define FX_BASE        UINT64_C(0x7f0000000000)
+#define FX_VA(off)     (FX_BASE + (off))
+#define FX_VA_LIMIT    UINT64_C(0x7fffffffffff)
 
 /* The arena as the tests use it; above FX_DATA it is theirs. */
-#define FX_EVENTS UINT64_C(0x0)
-#define FX_QUEUE UINT64_C(0x8000) /* an amd_queue_t: pointers at their places */
-#define FX_WPTR (FX_QUEUE + 0x38)
-#define FX_RPTR (FX_QUEUE + 0x80)
-#define FX_RING UINT64_C(0x10000)
+#define FX_EVENTS     UINT64_C(0x0)
+#define FX_QUEUE      UINT64_C(0x8000) /* an amd_queue_t: pointers at their places */
+#define FX_WPTR       (FX_QUEUE + 0x38)
+#define FX_RPTR       (FX_QUEUE + 0x80)
+#define FX_RING       UINT64_C(0x10000)
 #define FX_RING_BYTES UINT64_C(4096)
-#define FX_SIGNALS UINT64_C(0x20000)
-#define FX_IB UINT64_C(0x30000)
-#define FX_DATA UINT64_C(0x100000)
+#define FX_SIGNALS    UINT64_C(0x20000)
+#define FX_IB         UINT64_C(0x30000)
+#define FX_DATA       UINT64_C(0x100000)
 
-#define FX_RW (PTE_GFX9_VALID_MASK | PTE_GFX9_READABLE_MASK | PTE_GFX9_WRITEABLE_MASK | \
-	       PTE_GFX9_EXECUTABLE_MASK)
+#define FX_RW                                                                                      \
+	(PTE_GFX9_VALID_MASK | PTE_GFX9_READABLE_MASK | PTE_GFX9_WRITEABLE_MASK |                  \
+	 PTE_GFX9_EXECUTABLE_MASK)
 #define FX_RO (PTE_GFX9_VALID_MASK | PTE_GFX9_READABLE_MASK)
 
 struct fixture {
@@ -90,12 +91,12 @@ void fx_expect_fault(struct fixture *fx, uint64_t va, uint32_t status);
 void fx_expect_bad(struct fixture *fx, uint32_t word, uint32_t opcode);
 void fx_expect_no_irq(struct fixture *fx);
 
-#define FX_SDMA(fx, ...)                                                                       \
-	fx_sdma(fx, (const uint32_t[]){ __VA_ARGS__ },                                         \
+#define FX_SDMA(fx, ...)                                                                           \
+	fx_sdma(fx, (const uint32_t[]){ __VA_ARGS__ },                                             \
 		sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)
-#define FX_LO(va) (uint32_t)(va)
-#define FX_HI(va) (uint32_t)((uint64_t)(va) >> 32)
+#define FX_LO(va)   (uint32_t)(va)
+#define FX_HI(va)   (uint32_t)((uint64_t)(va) >> 32)
 #define FX_ADDR(va) FX_LO(va), FX_HI(va)
-#define FX_TEST(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
+#define FX_TEST(f)  cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 #endif

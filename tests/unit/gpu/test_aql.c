@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "packets.h"
 
-#define SLOTS (FX_RING_BYTES / 64)
-#define SIG(i) (FX_SIGNALS + (i) * 64)
-#define SIGNAL(i) FX_VA(SIG(i))
-#define INACTIVE (FX_QUEUE + 0xc0)
+#define SLOTS      (FX_RING_BYTES / 64)
+#define SIG(i)     (FX_SIGNALS + (i)*64)
+#define SIGNAL(i)  FX_VA(SIG(i))
+#define INACTIVE   (FX_QUEUE + 0xc0)
 #define PROPERTIES (FX_QUEUE + 0xb4)
 
 /* Write a packet as a producer does: the body, then the header, then (here) the index. */
@@ -125,7 +125,8 @@ static void test_a_blocked_barrier_blocks_no_other_queue(void **state)
 	signals(fx, 1);
 	barrier(fx, 3, SIGNAL(1), 0, 0);
 	fx_queue_at(fx, 1, GPU_QUEUE_SDMA, 0x9000, FX_IB, 4096);
-	memcpy(fx->arena + FX_IB, (const uint32_t[]){ S_ATOMIC(47, SIGNAL(1) + 8, UINT64_MAX) }, 32);
+	memcpy(fx->arena + FX_IB, (const uint32_t[]){ S_ATOMIC(47, SIGNAL(1) + 8, UINT64_MAX) },
+	       32);
 	*fx_u64(fx, 0x9038) = 32;
 	fx_run(fx);
 	assert_int_equal(fx_run(fx), 0);
@@ -188,6 +189,7 @@ static void test_a_write_index_beyond_the_ring_is_fine(void **state)
 	assert_int_equal(fx_run(fx), 0);
 	assert_int_equal(*fx_u64(fx, FX_RPTR), 1);
 	*fx_u64(fx, FX_WPTR) = 0;
+	*fx_words(fx, FX_RING + 64) = 3;
 	assert_int_equal(fx_run(fx), 0);
 	assert_int_equal(*fx_u64(fx, FX_RPTR), 1);
 }
@@ -247,11 +249,16 @@ static void test_barrier_value_compares_signed_and_masked(void **state)
 		uint32_t cond;
 		bool holds;
 	} cases[] = {
-		{ 5, UINT64_MAX, 5, 0, true },	 { 5, UINT64_MAX, 6, 0, false },
-		{ 0xf5, 0xf, 5, 0, true },	 { 5, UINT64_MAX, 5, 1, false },
-		{ 4, UINT64_MAX, 5, 1, true },	 { (uint64_t)-1, UINT64_MAX, 0, 2, true },
-		{ 1, UINT64_MAX, 1, 2, false },	 { 1, UINT64_MAX, 1, 3, true },
-		{ (uint64_t)-1, UINT64_MAX, 0, 3, false }, { 2, UINT64_MAX, -3, 3, true },
+		{ 5, UINT64_MAX, 5, 0, true },
+		{ 5, UINT64_MAX, 6, 0, false },
+		{ 0xf5, 0xf, 5, 0, true },
+		{ 5, UINT64_MAX, 5, 1, false },
+		{ 4, UINT64_MAX, 5, 1, true },
+		{ (uint64_t)-1, UINT64_MAX, 0, 2, true },
+		{ 1, UINT64_MAX, 1, 2, false },
+		{ 1, UINT64_MAX, 1, 3, true },
+		{ (uint64_t)-1, UINT64_MAX, 0, 3, false },
+		{ 2, UINT64_MAX, -3, 3, true },
 	};
 	struct fixture *fx = *state;
 	uint64_t done = 0;
@@ -266,9 +273,11 @@ static void test_barrier_value_compares_signed_and_masked(void **state)
 		assert_int_equal(*fx_u64(fx, FX_RPTR), done);
 		if (!cases[i].holds) {
 			/* Make it hold, whatever it is. */
-			*fx_u64(fx, SIG(1) + 8) = cases[i].cond == 0 ? (uint64_t)cases[i].value :
-						  cases[i].cond == 1 ? (uint64_t)cases[i].value + 1 :
-						  cases[i].cond == 2 ? (uint64_t)-100 : 100;
+			*fx_u64(fx, SIG(1) + 8) = cases[i].cond == 0 ? (uint64_t)cases[i].value
+						  : cases[i].cond == 1
+							  ? (uint64_t)cases[i].value + 1
+						  : cases[i].cond == 2 ? (uint64_t)-100
+								       : 100;
 			assert_int_equal(fx_run(fx), 0);
 			done++;
 		}
@@ -293,6 +302,67 @@ static void test_a_vendor_packet_runs_its_indirect_buffer(void **state)
 	assert_int_equal(*fx_u64(fx, SIG(0) + 8), 0);
 	assert_int_equal(*fx_u64(fx, SIG(1) + 8), 0);
 	assert_int_equal(*fx_u64(fx, FX_RPTR), 2);
+}
+
+static void test_each_packet_has_its_own_times(void **state)
+{
+	const uint32_t ib[] = { P_WAIT(3, FX_VA(FX_DATA), 1, 1) };
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_AQL);
+	*fx_words(fx, PROPERTIES) = 8;
+	memcpy(fx->arena + FX_IB, ib, sizeof(ib));
+	pm4_ib(fx, FX_VA(FX_IB), sizeof(ib) / 4, SIGNAL(0));
+	barrier(fx, 3, 0, 0, SIGNAL(1));
+	fx->now_ns = 1000;
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	fx->now_ns = 3000;
+	*fx_words(fx, FX_DATA) = 1;
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_u64(fx, SIG(0) + 0x20), 100);
+	assert_int_equal(*fx_u64(fx, SIG(0) + 0x28), 300);
+	assert_int_equal(*fx_u64(fx, SIG(1) + 0x20), 300);
+	assert_int_equal(*fx_u64(fx, SIG(1) + 0x28), 300);
+}
+
+static void test_a_slot_rewritten_under_way_leaves_nothing_behind(void **state)
+{
+	const uint32_t ib[] = { P_WAIT(3, FX_VA(FX_DATA), 1, 1) };
+	const uint32_t next[] = { P_WRITE(5, FX_VA(FX_DATA + 8), 1), 2 };
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_AQL);
+	memcpy(fx->arena + FX_IB, ib, sizeof(ib));
+	memcpy(fx->arena + FX_IB + 0x100, next, sizeof(next));
+	pm4_ib(fx, FX_VA(FX_IB), sizeof(ib) / 4, 0);
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	/* Against all rules: the packet becomes a barrier with nothing to wait for. */
+	memset(fx->arena + FX_RING + 4, 0, 60);
+	*fx_words(fx, FX_RING) = 3;
+	pm4_ib(fx, FX_VA(FX_IB + 0x100), sizeof(next) / 4, 0);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_words(fx, FX_DATA + 8), 2);
+	assert_int_equal(*fx_u64(fx, FX_RPTR), 2);
+}
+
+static void test_two_interrupts_of_a_packet_arrive_in_order(void **state)
+{
+	const uint32_t ib[] = { P_RELEASE(0, 1, 0, 0, 11) };
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_AQL);
+	*fx_u64(fx, SIG(0) + 0x10) = FX_VA(FX_DATA);
+	*fx_words(fx, SIG(0) + 0x18) = 22;
+	memcpy(fx->arena + FX_IB, ib, sizeof(ib));
+	pm4_ib(fx, FX_VA(FX_IB), sizeof(ib) / 4, SIGNAL(0));
+	/* Room for one. */
+	fx->ctrl->irq_rptr = fx->ctrl->irq_wptr - (GPU_IRQ_ENTRIES - 1);
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	fx->ctrl->irq_rptr = fx->ctrl->irq_wptr - 1;
+	assert_int_equal(fx_run(fx), 0);
+	fx_expect_irq(fx, GPU_IRQ_EVENT, 11);
+	fx_expect_irq(fx, GPU_IRQ_EVENT, 22);
+	fx_expect_no_irq(fx);
 }
 
 static void test_an_empty_indirect_buffer_completes(void **state)
@@ -461,6 +531,9 @@ int main(void)
 		FX_TEST(test_a_queue_without_amd_queue_gets_times),
 		FX_TEST(test_barrier_value_compares_signed_and_masked),
 		FX_TEST(test_a_vendor_packet_runs_its_indirect_buffer),
+		FX_TEST(test_each_packet_has_its_own_times),
+		FX_TEST(test_a_slot_rewritten_under_way_leaves_nothing_behind),
+		FX_TEST(test_two_interrupts_of_a_packet_arrive_in_order),
 		FX_TEST(test_an_empty_indirect_buffer_completes),
 		FX_TEST(test_a_kernel_dispatch_is_refused_loudly),
 		FX_TEST(test_an_agent_dispatch_is_refused),

@@ -6,7 +6,9 @@
 
 static struct gpu_engine_config config_of(struct fixture *fx)
 {
-	return (struct gpu_engine_config){ fx->ctrl, fx->pt, fx->arena, fx->bar, fx->engine->ops, fx };
+	return (struct gpu_engine_config){
+		fx->ctrl, fx->pt, fx->arena, fx->bar, fx->engine->ops, fx
+	};
 }
 
 static void test_another_magic_or_version_is_refused(void **state)
@@ -71,6 +73,21 @@ static void test_sizes_scribbled_later_do_not_count(void **state)
 	assert_int_equal(fx_run(fx), 0);
 	assert_int_equal(*fx_words(fx, FX_DATA), 1);
 	fx_expect_fault(fx, 0x200000000, GPU_FAULT_NOT_PRESENT | GPU_FAULT_WRITE);
+}
+
+static void test_more_gpus_than_there_is_room_for_do_not_count(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_engine_config config = config_of(fx);
+
+	fx->ctrl->n_gpus = UINT32_MAX;
+	memset(fx->storage, 0, gpu_engine_size());
+	assert_int_equal(gpu_engine_init(fx->storage, &config, &fx->engine), 0);
+	fx_queue(fx, GPU_QUEUE_SDMA)->gpu = GPU_MAX_GPUS;
+	FX_SDMA(fx, S_FENCE(DST, 1));
+	assert_int_equal(fx_run(fx), 0);
+	fx_expect_no_irq(fx);
+	assert_int_equal(*fx_words(fx, FX_DATA), 0);
 }
 
 static void test_slots_above_n_queues_are_not_looked_at(void **state)
@@ -149,6 +166,7 @@ int main(void)
 		FX_TEST(test_quit_is_seen_at_once),
 		FX_TEST(test_the_state_is_published),
 		FX_TEST(test_sizes_scribbled_later_do_not_count),
+		FX_TEST(test_more_gpus_than_there_is_room_for_do_not_count),
 		FX_TEST(test_slots_above_n_queues_are_not_looked_at),
 		FX_TEST(test_an_unmap_is_honoured_at_the_next_section),
 		FX_TEST(test_each_packet_is_a_section),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "packets.h"
 
-#define SLOTS 4096
+#define SLOTS    4096
 #define FULL(fx) ((fx)->ctrl->irq_rptr = (fx)->ctrl->irq_wptr - GPU_IRQ_ENTRIES)
 
 static uint64_t *slot(struct fixture *fx, unsigned int id)
@@ -86,10 +86,8 @@ static void test_a_page_outside_the_arena_is_none(void **state)
 		uint64_t page;
 		uint32_t slots;
 	} bad[] = {
-		{ FX_ARENA_BYTES + 1, 1 },
-		{ FX_ARENA_BYTES - 8 + 1, 2 },
-		{ UINT64_MAX, 1 },
-		{ 4 + 1, 10 },
+		{ FX_ARENA_BYTES + 1, 1 }, { FX_ARENA_BYTES - 8 + 1, 2 },
+		{ UINT64_MAX, 1 },         { 4 + 1, 10 },
 		{ 1, UINT32_MAX },
 	};
 	struct fixture *fx = *state;
@@ -196,6 +194,21 @@ static void test_a_stop_is_obeyed_while_the_ring_is_full(void **state)
 	fx_expect_irq(fx, GPU_IRQ_EVENT, 2);
 }
 
+static void test_a_freed_queue_takes_its_interrupts_along(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = &fx->ctrl->queue[0];
+
+	FX_SDMA(fx, 0xff);
+	FULL(fx);
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	fx_want(fx, cq, GPU_WANT_NONE);
+	assert_int_equal(fx_run(fx), 0);
+	fx->ctrl->irq_rptr = fx->ctrl->irq_wptr;
+	assert_int_equal(fx_run(fx), 0);
+	fx_expect_no_irq(fx);
+}
+
 static void test_the_ring_counters_may_wrap(void **state)
 {
 	struct fixture *fx = *state;
@@ -283,6 +296,7 @@ int main(void)
 		IRQ_TEST(test_a_full_ring_keeps_the_slots),
 		IRQ_TEST(test_a_full_ring_stops_only_who_has_something_to_say),
 		IRQ_TEST(test_a_stop_is_obeyed_while_the_ring_is_full),
+		IRQ_TEST(test_a_freed_queue_takes_its_interrupts_along),
 		IRQ_TEST(test_the_ring_counters_may_wrap),
 		IRQ_TEST(test_scribbled_ring_words_only_delay),
 		IRQ_TEST(test_a_vanished_page_does_no_harm),

@@ -18,6 +18,27 @@ static void test_copies_of_every_length_are_exact(void **state)
 	}
 }
 
+static void test_long_copies_are_exact_at_every_alignment(void **state)
+{
+	static unsigned char src[0x80000 + 1000], dst[sizeof(src) + 256];
+	size_t i, extra, at;
+
+	for (i = 0; i < sizeof(src); i++)
+		src[i] = (unsigned char)(i * 2654435761u >> 13);
+	for (extra = 0; extra < 400; extra += 37) {
+		for (at = 0; at < 128; at += 13) {
+			size_t len = 0x80000 - 100 + extra, from = (at * 7 + extra) % 500;
+
+			memset(dst, 0xee, sizeof(dst));
+			assert_int_equal(gpu_mem_direct.copy(NULL, dst + 1 + at, src + from, len),
+					 0);
+			assert_memory_equal(dst + 1 + at, src + from, len);
+			assert_int_equal(dst[at], 0xee);
+			assert_int_equal(dst[at + 1 + len], 0xee);
+		}
+	}
+}
+
 static void test_fills_are_exact(void **state)
 {
 	unsigned char dst[32];
@@ -49,6 +70,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies_of_every_length_are_exact),
+		cmocka_unit_test(test_long_copies_are_exact_at_every_alignment),
 		cmocka_unit_test(test_fills_are_exact),
 		cmocka_unit_test(test_words_are_loaded_stored_and_added),
 	};

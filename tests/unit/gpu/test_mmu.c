@@ -141,7 +141,8 @@ static void test_a_gpu_without_a_vm_faults(void **state)
 	uint64_t len;
 
 	gpu_worker_enter(worker(fx));
-	assert_int_equal(gpu_mmu_translate(worker(fx), 1, FX_VA(0), GPU_READ, &host, &len), -EFAULT);
+	assert_int_equal(gpu_mmu_translate(worker(fx), 1, FX_VA(0), GPU_READ, &host, &len),
+			 -EFAULT);
 	assert_int_equal(worker(fx)->fault.gpu, 1);
 	gpu_worker_leave(worker(fx));
 }
@@ -154,7 +155,9 @@ static void test_tables_and_links_outside_their_regions_fault(void **state)
 		GPU_BACKING_BAR | (GPU_MAX_GPUS * GPU_BAR_STRIDE),
 		GPU_BACKING_USER, /* page 0 */
 		GPU_BACKING_USER | (UINT64_MAX & ~GPU_BACKING_KIND),
-		0, 4, 0xfff,
+		0,
+		4,
+		0xfff,
 	};
 	struct fixture *fx = *state;
 	struct gpu_pt_table *root = &fx->pt[fx->ctrl->vm[0].root];
@@ -201,7 +204,8 @@ static void test_absence_is_not_remembered(void **state)
 		uint64_t len;
 		void *host;
 
-		assert_int_equal(gpu_mmu_translate(worker(fx), 0, OTHER, GPU_WRITE, &host, &len), 0);
+		assert_int_equal(gpu_mmu_translate(worker(fx), 0, OTHER, GPU_WRITE, &host, &len),
+				 0);
 	}
 	gpu_worker_leave(worker(fx));
 }
@@ -226,8 +230,9 @@ static void test_the_generation_may_wrap(void **state)
 	struct fixture *fx = *state;
 
 	expect_host(fx, FX_VA(0), fx->arena, 0x1000);
+	/* Seen through another page: the first one's entry stays in its place. */
 	fx->ctrl->vm[0].generation = UINT32_MAX;
-	expect_host(fx, FX_VA(0), fx->arena, 0x1000);
+	expect_host(fx, FX_VA(0x1000), fx->arena + 0x1000, 0x1000);
 	fx_map(fx, 0, FX_VA(0), 0x5000 | GPU_BACKING_ARENA, FX_RW);
 	fx_invalidate(fx, 0);
 	/* 0 again, the generation that the first translation was made under. */
@@ -268,6 +273,36 @@ static void test_a_run_ends_at_a_gap_a_jump_or_a_missing_right(void **state)
 	assert_int_equal(run(fx, FX_VA(0x9000), 0x100000, GPU_READ), 0x100000);
 }
 
+static void test_a_run_ends_where_the_backing_does(void **state)
+{
+	struct fixture *fx = *state;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		fx_map(fx, 0, OTHER + i * 0x1000,
+		       (FX_ARENA_BYTES - 0x2000 + i * 0x1000) | GPU_BACKING_ARENA, FX_RW);
+		fx_map(fx, 0, OTHER + 0x10000 + i * 0x1000,
+		       (GPU_MAX_GPUS * GPU_BAR_STRIDE - 0x1000 + i * 0x1000) | GPU_BACKING_BAR,
+		       FX_RW);
+		fx_map(fx, 0, OTHER + 0x20000 + i * 0x1000,
+		       (UINT64_MAX - 0x2fff + i * 0x1000) | GPU_BACKING_USER, FX_RW);
+	}
+	assert_int_equal(run(fx, OTHER, 0x4000, GPU_READ), 0x2000);
+	assert_int_equal(run(fx, OTHER + 0x10000, 0x4000, GPU_READ), 0x1000);
+	assert_int_equal(run(fx, OTHER + 0x20000, 0x4000, GPU_READ), 0x2000);
+}
+
+static void test_a_run_goes_on_in_the_next_table(void **state)
+{
+	struct fixture *fx = *state;
+	uint64_t last = OTHER + VKF_HUGE_SIZE - 0x1000;
+
+	fx_map(fx, 0, last, 0x5000 | GPU_BACKING_ARENA, FX_RW);
+	fx_map(fx, 0, last + 0x1000, 0x6000 | GPU_BACKING_ARENA, FX_RW);
+	fx_map(fx, 0, last + 0x2000, 0x7000 | GPU_BACKING_ARENA, FX_RW);
+	assert_int_equal(run(fx, last + 0x10, 0x10000, GPU_WRITE), 0x2ff0);
+}
+
 static void test_a_run_does_not_join_an_old_page_with_new_ones(void **state)
 {
 	struct fixture *fx = *state;
@@ -298,6 +333,8 @@ int main(void)
 		FX_TEST(test_a_run_joins_what_lies_together),
 		FX_TEST(test_a_run_joins_huge_and_small_leaves),
 		FX_TEST(test_a_run_ends_at_a_gap_a_jump_or_a_missing_right),
+		FX_TEST(test_a_run_ends_where_the_backing_does),
+		FX_TEST(test_a_run_goes_on_in_the_next_table),
 		FX_TEST(test_a_run_does_not_join_an_old_page_with_new_ones),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "packets.h"
 
-#define DST FX_VA(FX_DATA)
+#define DST     FX_VA(FX_DATA)
 #define SRC_OFF VKF_MIB(2)
 #define DST_OFF VKF_MIB(8)
 
@@ -16,7 +16,7 @@ static void submit(struct fixture *fx, const uint32_t *ib, uint32_t bytes)
 	*fx_u64(fx, FX_WPTR) = index + 1;
 }
 
-#define SUBMIT(fx, ...)                                                                        \
+#define SUBMIT(fx, ...)                                                                            \
 	submit(fx, (const uint32_t[]){ __VA_ARGS__ }, sizeof((const uint32_t[]){ __VA_ARGS__ }))
 
 static int setup(void **state)
@@ -224,8 +224,10 @@ static void test_endless_calls_are_refused(void **state)
 static void test_what_we_do_not_know_is_refused(void **state)
 {
 	static const uint32_t bad[] = {
-		P_HEADER(0x15, 5), P_HEADER(0x1e, 9), P_HEADER(0x76, 3), P_HEADER(0x79, 3),
-		P_HEADER(0xff, 2), 0, 1u << 30, 5,
+		P_HEADER(0x15, 5), P_HEADER(0x1e, 9),
+		P_HEADER(0x76, 3), P_HEADER(0x79, 3),
+		P_HEADER(0xff, 2), 0,
+		1u << 30,          5,
 	};
 	struct fixture *fx = *state;
 	unsigned int i;
@@ -240,13 +242,13 @@ static void test_what_we_do_not_know_is_refused(void **state)
 static void test_short_and_cut_packets_are_refused(void **state)
 {
 	static const uint32_t bad[][8] = {
-		{ P_HEADER(0x37, 3), 5u << 8, 0 },     /* no address */
-		{ P_HEADER(0x3c, 6), 0x13 },	       /* no interval */
-		{ P_HEADER(0x49, 7), 0x514 },	       /* as before gfx9 */
-		{ P_HEADER(0x40, 5), 5 | 5u << 8 },    /* half a destination */
-		{ P_HEADER(0x50, 6), 0 },	       /* no count */
-		{ P_HEADER(0x3f, 3), 0 },	       /* no size */
-		{ P_NOP(9) },			       /* beyond the buffer */
+		{ P_HEADER(0x37, 3), 5u << 8, 0 },  /* no address */
+		{ P_HEADER(0x3c, 6), 0x13 },        /* no interval */
+		{ P_HEADER(0x49, 7), 0x514 },       /* as before gfx9 */
+		{ P_HEADER(0x40, 5), 5 | 5u << 8 }, /* half a destination */
+		{ P_HEADER(0x50, 6), 0 },           /* no count */
+		{ P_HEADER(0x3f, 3), 0 },           /* no size */
+		{ P_NOP(9) },                       /* beyond the buffer */
 		{ P_HEADER(0x37, 9), 5u << 8, FX_LO(DST), FX_HI(DST) },
 	};
 	struct fixture *fx = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "packets.h"
 
-#define DST FX_VA(FX_DATA)
+#define DST     FX_VA(FX_DATA)
 #define SRC_OFF FX_DATA
 #define DST_OFF VKF_MIB(8)
 
@@ -82,18 +82,40 @@ static void test_a_new_queue_that_was_seen_free_inherits_nothing(void **state)
 	fx_check_pattern(fx, DST_OFF, VKF_MIB(6), 1);
 }
 
+static void test_a_new_queue_begins_at_its_own_pointer(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_SDMA);
+
+	FX_SDMA(fx, S_NOP(0), S_FENCE(DST, 1));
+	fx_run(fx);
+	fx_want(fx, cq, GPU_WANT_STOP);
+	fx_run(fx);
+	/* A driver that forgot to count the freeing: the same ring, emptied and filled again. */
+	cq->rptr = 0;
+	*fx_u64(fx, FX_WPTR) = 0;
+	FX_SDMA(fx, S_FENCE(DST, 2));
+	fx_want(fx, cq, GPU_WANT_RUN);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_words(fx, FX_DATA), 2);
+	assert_int_equal(cq->rptr, 16);
+	assert_int_equal(cq->packets, 3);
+}
+
 static void test_another_ring_drops_the_progress(void **state)
 {
-	const uint32_t fence[] = { S_FENCE(FX_VA(0x40004), 2) };
+	const uint32_t copy[] = { S_COPY(FX_VA(SRC_OFF), FX_VA(DST_OFF), VKF_MIB(3)) };
 	struct fixture *fx = *state;
 	struct gpu_ctrl_queue *cq = stop_in_the_middle(fx);
 
-	memcpy(fx->arena + FX_IB, fence, sizeof(fence));
+	memset(fx->arena + DST_OFF, 0, VKF_MIB(2));
+	memcpy(fx->arena + FX_IB, copy, sizeof(copy));
 	cq->ring_va = FX_VA(FX_IB);
-	*fx_u64(fx, FX_WPTR) = sizeof(fence);
+	*fx_u64(fx, FX_WPTR) = sizeof(copy);
 	fx_want(fx, cq, GPU_WANT_RUN);
 	assert_int_equal(fx_run(fx), 0);
-	assert_int_equal(*fx_words(fx, 0x40004), 2);
+	fx_check_pattern(fx, DST_OFF, VKF_MIB(3), 1);
+	assert_int_equal(cq->rptr, sizeof(copy));
 }
 
 static void test_a_ring_that_was_taken_away_comes_back(void **state)
@@ -256,7 +278,9 @@ static void test_parameters_changed_while_running_have_no_effect(void **state)
 
 static struct gpu_engine_config config_of(struct fixture *fx)
 {
-	return (struct gpu_engine_config){ fx->ctrl, fx->pt, fx->arena, fx->bar, fx->engine->ops, fx };
+	return (struct gpu_engine_config){
+		fx->ctrl, fx->pt, fx->arena, fx->bar, fx->engine->ops, fx
+	};
 }
 
 static void test_a_new_engine_takes_over(void **state)
@@ -287,6 +311,7 @@ int main(void)
 		FX_TEST(test_a_copy_goes_on_where_it_was_stopped),
 		FX_TEST(test_a_new_queue_in_the_slot_inherits_no_progress),
 		FX_TEST(test_a_new_queue_that_was_seen_free_inherits_nothing),
+		FX_TEST(test_a_new_queue_begins_at_its_own_pointer),
 		FX_TEST(test_another_ring_drops_the_progress),
 		FX_TEST(test_a_ring_that_was_taken_away_comes_back),
 		FX_TEST(test_a_poll_keeps_waiting_across_a_stop),

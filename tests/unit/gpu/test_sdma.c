@@ -2,7 +2,7 @@
 #include "packets.h"
 #include "spec/sdma_v4.h"
 
-#define DST FX_VA(FX_DATA)
+#define DST  FX_VA(FX_DATA)
 #define FLAG (FX_DATA + 0x8000)
 
 static uint64_t rptr(struct fixture *fx)
@@ -180,7 +180,7 @@ static void test_poll_knows_all_comparisons(void **state)
 {
 	/* Whether 4, 5, 6 pass against 5, for each function. */
 	static const bool passes[7][3] = {
-		{ true, true, true },  { true, false, false }, { true, true, false },
+		{ true, true, true },   { true, false, false }, { true, true, false },
 		{ false, true, false }, { true, false, true },  { false, true, true },
 		{ false, false, true },
 	};
@@ -225,8 +225,8 @@ static void test_malformed_polls_are_refused(void **state)
 	static const uint32_t bad[][6] = {
 		{ S_POLL(7, DST, 0, 0) },
 		{ S_POLL(3, DST + 1, 0, 0) },
-		{ 8, FX_ADDR(DST), 0, 0, 0xfff0000 },      /* a register */
-		{ 8 | 1u << 8, FX_ADDR(DST), 0, 0, 0 },    /* another sub-op */
+		{ 8, FX_ADDR(DST), 0, 0, 0xfff0000 },   /* a register */
+		{ 8 | 1u << 8, FX_ADDR(DST), 0, 0, 0 }, /* another sub-op */
 	};
 	struct fixture *fx = *state;
 	unsigned int i;
@@ -267,8 +267,9 @@ static void test_dummy_traps_are_skipped(void **state)
 
 static void test_unknown_packets_are_refused(void **state)
 {
-	static const uint32_t bad[] = { 3,  7,  9,  12, 14, 15, 17, 33, 0xff, 0x100, 0x101, 0x301,
-					0x801, 0x102, 0x105, 0x106, 0x10a, 0x10b, 0x0d };
+	static const uint32_t bad[] = { 3,     7,     9,     12,    14,    15,    17,
+					33,    0xff,  0x100, 0x101, 0x301, 0x801, 0x102,
+					0x105, 0x106, 0x10a, 0x10b, 0x0d };
 	struct fixture *fx = *state;
 	unsigned int i;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "packets.h"
 
-#define OFF FX_DATA
+#define OFF     FX_DATA
 #define DST_OFF VKF_MIB(8)
-#define SRC FX_VA(OFF)
-#define DST FX_VA(DST_OFF)
+#define SRC     FX_VA(OFF)
+#define DST     FX_VA(DST_OFF)
 
 static void test_linear_copies_its_bytes_and_no_more(void **state)
 {
@@ -43,7 +43,7 @@ static void test_overlapping_copies_of_any_length_are_moves(void **state)
 		int64_t shift;
 		uint64_t len;
 	} cases[] = {
-		{ 64, 1000 },	      { -64, 1000 },	    { 4096, VKF_MIB(3) },
+		{ 64, 1000 },          { -64, 1000 },          { 4096, VKF_MIB(3) },
 		{ -4096, VKF_MIB(3) }, { 100001, VKF_MIB(2) }, { -1, VKF_MIB(1) + 1 },
 		{ 1, VKF_MIB(1) + 1 },
 	};
@@ -146,13 +146,12 @@ static void check_rect(struct fixture *fx, const struct rect *r)
 		for (y = 0; y < r->size[1]; y++) {
 			unsigned int s[3] = { r->src_at[0], r->src_at[1] + y, r->src_at[2] + z };
 			unsigned int d[3] = { r->dst_at[0], r->dst_at[1] + y, r->dst_at[2] + z };
-			const unsigned char *to = rect_at(fx, r->dst, d, r->dst_pitch,
-							  r->dst_slice, r->element);
+			const unsigned char *to =
+				rect_at(fx, r->dst, d, r->dst_pitch, r->dst_slice, r->element);
 
-			assert_memory_equal(to,
-					    rect_at(fx, r->src, s, r->src_pitch, r->src_slice,
-						    r->element),
-					    row);
+			assert_memory_equal(
+				to, rect_at(fx, r->src, s, r->src_pitch, r->src_slice, r->element),
+				row);
 			assert_int_equal(to[row], 0);
 			assert_int_equal(to[-1], 0);
 		}
@@ -164,7 +163,15 @@ static void test_rectangles_copy_each_row(void **state)
 	static const struct rect rects[] = {
 		{ 0, SRC, DST, { 0 }, { 1, 0, 0 }, 1000, 50000, 101, 3000, { 100, 20, 3 } },
 		{ 2, SRC, DST, { 3, 5, 1 }, { 7, 2, 2 }, 128, 4096, 64, 8192, { 33, 30, 2 } },
-		{ 4, SRC, DST, { 1, 1, 0 }, { 1, 0, 0 }, 300, 300 * 50, 260, 260 * 50,
+		{ 4,
+		  SRC,
+		  DST,
+		  { 1, 1, 0 },
+		  { 1, 0, 0 },
+		  300,
+		  300 * 50,
+		  260,
+		  260 * 50,
 		  { 256, 40, 4 } },
 		{ 3, SRC, DST, { 0 }, { 1, 0, 0 }, 1, 1, 3, 3, { 1, 1, 1 } },
 	};
@@ -187,7 +194,9 @@ static void test_rectangles_copy_each_row(void **state)
 
 static void test_a_rectangle_of_many_short_rows_is_done_in_pieces(void **state)
 {
-	const struct rect r = { 0, SRC, DST, { 0 }, { 1, 0, 0 }, 2, 20000, 3, 30000, { 1, 5000, 2 } };
+	const struct rect r = {
+		0, SRC, DST, { 0 }, { 1, 0, 0 }, 2, 20000, 3, 30000, { 1, 5000, 2 }
+	};
 	struct fixture *fx = *state;
 	uint64_t seq = fx->ctrl->worker[0].seq;
 
@@ -201,8 +210,8 @@ static void test_a_rectangle_of_many_short_rows_is_done_in_pieces(void **state)
 
 static void test_a_rectangle_faults_at_its_row(void **state)
 {
-	const struct rect r = { 0, SRC, DST, { 0 }, { 0 }, 4096, 4096 * 8, 4096, 4096 * 8,
-				{ 16, 8, 1 } };
+	const struct rect r = { 0,    SRC,      DST,  { 0 },    { 0 },
+				4096, 4096 * 8, 4096, 4096 * 8, { 16, 8, 1 } };
 	struct fixture *fx = *state;
 
 	fx_unmap(fx, 0, SRC + 0x5000);

@@ -81,7 +81,8 @@ int main(void)
 		cmocka_unit_test_setup(test_a_small_leaf_is_found_to_its_end, clear),
 		cmocka_unit_test_setup(test_a_huge_leaf_is_found_to_its_end, clear),
 		cmocka_unit_test_setup(test_another_gpu_generation_or_right_is_a_miss, clear),
-		cmocka_unit_test_setup(test_gpus_at_the_same_address_do_not_evict_each_other, clear),
+		cmocka_unit_test_setup(test_gpus_at_the_same_address_do_not_evict_each_other,
+				       clear),
 		cmocka_unit_test_setup(test_drop_forgets_one_gpu_only, clear),
 	};
 

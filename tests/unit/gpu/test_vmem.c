@@ -3,7 +3,7 @@
 #include "gpu/vmem.h"
 
 #define OTHER UINT64_C(0x200000000)
-#define DATA FX_VA(FX_DATA)
+#define DATA  FX_VA(FX_DATA)
 
 static struct gpu_worker *enter(struct fixture *fx)
 {
@@ -62,9 +62,8 @@ static void test_overlapping_copies_are_moves(void **state)
 		struct gpu_worker *w = enter(fx);
 
 		fx_pattern(fx, FX_DATA + 0x10000, 20000, i);
-		assert_int_equal(gpu_vmem_copy(w, 0, DATA + 0x10000 + shifts[i], DATA + 0x10000,
-					       20000),
-				 0);
+		assert_int_equal(
+			gpu_vmem_copy(w, 0, DATA + 0x10000 + shifts[i], DATA + 0x10000, 20000), 0);
 		gpu_worker_leave(w);
 		fx_check_pattern(fx, FX_DATA + 0x10000 + shifts[i], 20000, i);
 	}
