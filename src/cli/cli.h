@@ -43,8 +43,6 @@ struct cli_option {
 int cli_parse(int argc, char **argv, const struct cli_option *options, size_t n_options);
 /* "vkfd: ..." and a newline on stderr. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The nearest of @names to @word, or NULL when none is near. */
-const char *cli_nearest(const char *word, const char *const *names, size_t n_names);
 
 /* ------------------------------------------------ where things are (paths.c) */
 

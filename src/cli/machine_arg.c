@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "base/nearest.h"
 #include "kfd/kfd.h"
 
 #define MACHINE_FILE_MAX (1 << 20)
@@ -89,7 +90,7 @@ static void unknown_machine(const char *name)
 {
 	size_t n = 0;
 	char **names = cli_machine_names(&n);
-	const char *near = names ? cli_nearest(name, (const char *const *)names, n) : NULL;
+	const char *near = names ? vkf_nearest(name, (const char *const *)names) : NULL;
 
 	if (near)
 		cli_error("unknown machine '%s': did you mean '%s'?", name, near);

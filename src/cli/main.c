@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/nearest.h"
 
 const struct cli_command cli_commands[] = {
 	{ "run", "[--machine NAME] [--set KEY=VALUE]... [--connect PATH] [--engine MODE] -- CMD [ARGS]",
@@ -29,12 +30,12 @@ static void usage(FILE *out)
 
 static int unknown_command(const char *word)
 {
-	const char *names[16];
+	const char *names[16] = { NULL };
 	const char *near;
 
 	for (size_t i = 0; i < cli_n_commands; i++)
 		names[i] = cli_commands[i].name;
-	near = cli_nearest(word, names, cli_n_commands);
+	near = vkf_nearest(word, names);
 	if (near)
 		cli_error("unknown command '%s': did you mean '%s'?", word, near);
 	else

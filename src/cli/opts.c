@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/nearest.h"
 
 #define WORD_MAX 64
+#define MAX_OPTIONS 16
 
 void cli_error(const char *fmt, ...)
 {
@@ -17,52 +19,6 @@ void cli_error(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
 	va_end(ap);
-}
-
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Letters to insert, delete or change to get from one word to the other. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[WORD_MAX + 1], la = strlen(a), lb = strlen(b);
-
-	if (la > WORD_MAX || lb > WORD_MAX)
-		return WORD_MAX;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t above = row[j];
-
-			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[lb];
-}
-
-const char *cli_nearest(const char *word, const char *const *names, size_t n_names)
-{
-	size_t best = strlen(word) / 2 + 1;
-	const char *near = NULL;
-
-	for (size_t i = 0; i < n_names; i++) {
-		size_t d = distance(word, names[i]);
-
-		if (d < best) {
-			best = d;
-			near = names[i];
-		}
-	}
-	return near;
 }
 
 static const struct cli_option *find_option(const char *word, size_t len,
@@ -76,14 +32,14 @@ static const struct cli_option *find_option(const char *word, size_t len,
 
 static void unknown_option(const char *word, const struct cli_option *options, size_t n)
 {
-	const char *names[16];
+	const char *names[MAX_OPTIONS + 1] = { NULL };
 	const char *near;
 	char plain[WORD_MAX];
 
 	snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(word, "="), word);
-	for (size_t i = 0; i < n && i < 16; i++)
+	for (size_t i = 0; i < n && i < MAX_OPTIONS; i++)
 		names[i] = options[i].name;
-	near = cli_nearest(plain, names, n < 16 ? n : 16);
+	near = vkf_nearest(plain, names);
 	if (near)
 		cli_error("unknown option '--%s': did you mean '--%s'?", plain, near);
 	else

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/nearest.h"
 #include "daemon/daemon.h"
 #include "wire/proto.h"
 
@@ -219,13 +220,13 @@ static int run_program(const struct run *run, char **argv)
 
 static int check_engine(const char *engine)
 {
-	static const char *const modes[] = { "process", "thread", "none" };
+	static const char *const modes[] = { "process", "thread", "none", NULL };
 	const char *near;
 
 	for (size_t i = 0; i < 3; i++)
 		if (!engine || !strcmp(engine, modes[i]))
 			return CLI_OK;
-	near = cli_nearest(engine, modes, 3);
+	near = vkf_nearest(engine, modes);
 	cli_error("option '--engine' takes process, thread or none, not '%s'%s%s%s", engine,
 		  near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 	return CLI_USAGE;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/env.h"
+#include "base/nearest.h"
 
 #define N_FAULTS  64
 #define POINT_LEN 48
@@ -116,35 +117,20 @@ static bool point_is_well_formed(const char *point)
 	return n > 0 && point[n] == '\0';
 }
 
-/* How many bytes two names have in common, at both ends: for "did you mean". */
-static size_t likeness(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b), head = 0, tail = 0;
-
-	while (head < la && head < lb && a[head] == b[head])
-		head++;
-	while (tail < la - head && tail < lb - head && a[la - 1 - tail] == b[lb - 1 - tail])
-		tail++;
-	return head + tail;
-}
-
 static int check_point(const char *point, const struct spec_err *err)
 {
-	const char *nearest;
-	const char *const *p;
+	const char *near;
 
 	if (!point_is_well_formed(point))
 		return refuse(err, "fault point '%s': expected LAYER.STEP such as mm.map", point);
 	if (!known_points || !*known_points)
 		return 0;
-	nearest = *known_points;
-	for (p = known_points; *p; p++) {
-		if (strcmp(*p, point) == 0)
-			return 0;
-		if (likeness(*p, point) > likeness(nearest, point))
-			nearest = *p;
-	}
-	return refuse(err, "fault point '%s' does not exist; the nearest is %s", point, nearest);
+	near = vkf_nearest(point, known_points);
+	if (near && strcmp(near, point) == 0)
+		return 0;
+	if (!near)
+		near = *known_points;
+	return refuse(err, "fault point '%s' does not exist; the nearest is %s", point, near);
 }
 
 static int parse_fault(struct fault *f, char *spec, const struct spec_err *err)
