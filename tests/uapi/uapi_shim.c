@@ -12,9 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "wire/proto.h"
+
+#include <jansson.h>
+
+#define SETTLE_STEP_US 2000
+#define SETTLE_STEPS 5000
 
 #define FIRST_RENDER_MINOR 128
 #define DEFAULT_MACHINE "mi210x2"
@@ -142,6 +150,64 @@ void uapi_run_engine(void)
 {
 }
 
+/* A text of the driver's, by name: NULL when it does not answer. The caller frees it. */
+static char *query(const char *name)
+{
+	struct wire_hello h = { .magic = WIRE_MAGIC, .version = WIRE_VERSION, .kind = WIRE_QUERY };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	char *text = NULL;
+	const char *dir = getenv(WIRE_ENV_RUNTIME);
+	struct wire_welcome w;
+	struct iovec iov = { &w, sizeof(w) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), answer;
+	off_t len;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", dir ? dir : "", WIRE_SOCKET_NAME);
+	snprintf(h.name, sizeof(h.name), "%s", name);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+	    send(fd, &h, sizeof(h), 0) == sizeof(h) && recvmsg(fd, &msg, 0) == sizeof(w) &&
+	    CMSG_FIRSTHDR(&msg)) {
+		memcpy(&answer, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(answer));
+		len = lseek(answer, 0, SEEK_END);
+		text = calloc(1, (size_t)len + 1);
+		if (pread(answer, text, (size_t)len, 0) != len)
+			text[0] = '\0';
+		close(answer);
+	}
+	close(fd);
+	return text;
+}
+
+/* How many programs the driver still knows, or -1. */
+static int count_clients(void)
+{
+	char *text = query("status");
+	json_t *status = text ? json_loads(text, 0, NULL) : NULL;
+	int n = status ? (int)json_array_size(json_object_get(status, "clients")) : -1;
+
+	json_decref(status);
+	free(text);
+	return n;
+}
+
+/* What a process had is given back a moment after its end, as with the kernel; the next test wants
+ * the GPUs for itself. */
+static bool settle(void)
+{
+	int n = count_clients();
+
+	for (unsigned int i = 0; i < SETTLE_STEPS && n > 0; i++) {
+		usleep(SETTLE_STEP_US);
+		n = count_clients();
+	}
+	if (n)
+		fprintf(stderr, "the driver knows of %d programs, and there should be none\n", n);
+	return n == 0;
+}
+
 static int run_one(const char *name, const struct CMUnitTest *test)
 {
 	int status;
@@ -160,6 +226,7 @@ int uapi_group(const char *name, const struct CMUnitTest *tests, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		fflush(NULL);
+		failed += !settle();
 		failed += run_one(name, &tests[i]);
 	}
 	return failed != 0;
