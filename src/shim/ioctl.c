@@ -9,6 +9,7 @@
 
 /* More than any call writes to one array; a larger count must not crowd out the others. */
 #define OUT_MAX (UINT32_C(56) << 10)
+#define PAGE_MASK UINT64_C(4095)
 #define KFD_CREATE_QUEUE 0x02
 #define KFD_SET_CU_MASK 0x1a
 
@@ -62,6 +63,15 @@ static void add_fd(struct wire_slot_head *h, int fd)
 	h->n_fds++;
 }
 
+static void add_probe(struct wire_slot_head *h, uint64_t uptr, uint64_t len)
+{
+	if (uptr && umem_is_memory(uptr, len)) {
+		/* Pages are used whole. */
+		h->probe_uptr = uptr & ~PAGE_MASK;
+		h->probe_len = ((uptr + len + PAGE_MASK) & ~PAGE_MASK) - h->probe_uptr;
+	}
+}
+
 static void add_nested(struct shim_call *c, const struct wire_nested *n, uint32_t size)
 {
 	const uint8_t *block = c->slot->data; /* segment 0 */
@@ -80,6 +90,10 @@ static void add_nested(struct shim_call *c, const struct wire_nested *n, uint32_
 	/* Counted in bits, in whole words. */
 	if (n->dev == WIRE_DEV_KFD && n->nr == KFD_SET_CU_MASK)
 		count = (count + 31) / 32 * 4;
+	if (n->dir == WIRE_PROBE) {
+		add_probe(&c->slot->head, uptr, count);
+		return;
+	}
 	len = count > UINT32_MAX ? UINT32_MAX : count * n->elem;
 	if (uptr)
 		add_seg(c, uptr, len, n->dir);
@@ -96,6 +110,7 @@ static void marshal(struct shim_call *c, const struct shim_file *f, uint32_t cmd
 	h->arg = arg;
 	h->n_segs = 0;
 	h->n_fds = 0;
+	h->probe_len = 0;
 	add_seg(c, arg, size, WIRE_INOUT);
 	if (h->n_segs == 0 || h->seg[0].in != size)
 		return;

@@ -10,6 +10,7 @@
 #define HOW_NONE 99
 /* Where a page is touched: the very first byte of all is NULL, which means no set. */
 #define TOUCH 8
+#define RESIDENT_PAGES 4096
 
 static bool page_readable(uint64_t page)
 {
@@ -46,6 +47,28 @@ size_t umem_readable(uint64_t uptr, size_t len)
 bool umem_writable(uint64_t uptr, size_t len)
 {
 	return probe(uptr, len, page_writable) == len;
+}
+
+/* Only what is mapped can be asked which of it is resident. */
+static bool is_mapped(uint64_t first, uint64_t end)
+{
+	unsigned char resident[RESIDENT_PAGES];
+	uint64_t most = RESIDENT_PAGES * PAGE;
+
+	for (uint64_t n; first < end; first += n) {
+		n = end - first < most ? end - first : most;
+		if (SYS3(mincore, first, n, resident) < 0)
+			return false;
+	}
+	return true;
+}
+
+bool umem_is_memory(uint64_t uptr, uint64_t len)
+{
+	uint64_t first = uptr & ~(PAGE - 1), end = (uptr + len + PAGE - 1) & ~(PAGE - 1);
+
+	return len && end > first && is_mapped(first, end) && page_writable(first) &&
+	       page_writable(end - PAGE);
 }
 
 size_t umem_read(void *dst, uint64_t uptr, size_t len)
