@@ -25,6 +25,7 @@ struct slot_call {
 	struct wire_seg seg[WIRE_SLOT_SEGS]; /* checked copies; @written is ours */
 	unsigned int n_segs;
 	struct wire_slot_fd fd[WIRE_SLOT_FDS];
+	uint64_t probe_uptr, probe_len;
 	struct driver_file *files[WIRE_SLOT_FDS]; /* references taken by render_of_fd() */
 	unsigned int n_fds;
 };
@@ -74,6 +75,14 @@ static int slot_copy_to_user(struct vkf_call *call, uint64_t uptr, const void *s
 	return 0;
 }
 
+static bool slot_user_writable(struct vkf_call *call, uint64_t uptr, uint64_t len)
+{
+	struct slot_call *sc = to_slot_call(call);
+
+	return uptr >= sc->probe_uptr && uptr - sc->probe_uptr <= sc->probe_len &&
+	       len <= sc->probe_len - (uptr - sc->probe_uptr);
+}
+
 static struct machine_render *slot_render_of_fd(struct vkf_call *call, int fd)
 {
 	struct slot_call *sc = to_slot_call(call);
@@ -92,6 +101,7 @@ static struct machine_render *slot_render_of_fd(struct vkf_call *call, int fd)
 static const struct vkf_call_ops slot_call_ops = {
 	.copy_from_user = slot_copy_from_user,
 	.copy_to_user = slot_copy_to_user,
+	.user_writable = slot_user_writable,
 	.render_of_fd = slot_render_of_fd,
 };
 
@@ -111,6 +121,8 @@ static int take_request(struct slot_call *sc, const struct wire_slot_head *h)
 	}
 	memcpy(sc->fd, h->fd, sizeof(sc->fd));
 	sc->n_fds = h->n_fds;
+	sc->probe_uptr = h->probe_uptr;
+	sc->probe_len = h->probe_len;
 	return 0;
 }
 

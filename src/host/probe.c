@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/macro.h"
@@ -56,4 +57,21 @@ bool host_readable(const void *addr, size_t len)
 bool host_writable(void *addr, size_t len)
 {
 	return each_page((uintptr_t)addr, len, word_writable);
+}
+
+/* Only what is mapped can be asked which of it is resident. */
+bool host_is_memory(void *addr, size_t len)
+{
+	uintptr_t first = VKF_ALIGN_DOWN((uintptr_t)addr, VKF_PAGE_SIZE);
+	uintptr_t end = VKF_ALIGN_UP((uintptr_t)addr + len, VKF_PAGE_SIZE);
+	unsigned char resident[4096];
+
+	if (!len || end <= first)
+		return false;
+	for (uintptr_t at = first, n; at < end; at += n) {
+		n = VKF_MIN(end - at, sizeof(resident) * VKF_PAGE_SIZE);
+		if (mincore((void *)at, n, resident) < 0)
+			return false;
+	}
+	return word_writable(first) && word_writable(end - VKF_PAGE_SIZE);
 }

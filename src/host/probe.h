@@ -14,5 +14,7 @@
 
 bool host_readable(const void *addr, size_t len);
 bool host_writable(void *addr, size_t len);
+/* All of the range is mapped, and its first and last page can be written; no other is touched. */
+bool host_is_memory(void *addr, size_t len);
 
 #endif

@@ -86,8 +86,8 @@ static const struct kfd_ioctl_row rows[] = {
 	    FAITHFUL, ""),
 	ROW(0x16, "ALLOC_MEMORY_OF_GPU", kfd_ioctl_alloc_memory_of_gpu_args, INOUT, kfd_alloc_memory,
 	    PARTIAL,
-	    "a USERPTR over addresses with no memory is found when the GPU uses it, not "
-	    "here; no SVM range to collide with"),
+	    "of a USERPTR only the first and the last page are tried for writing; no SVM "
+	    "range to collide with"),
 	ROW(0x17, "FREE_MEMORY_OF_GPU", kfd_ioctl_free_memory_of_gpu_args, IN, kfd_free_memory,
 	    FAITHFUL, ""),
 	ROW(0x18, "MAP_MEMORY_TO_GPU", kfd_ioctl_map_memory_to_gpu_args, INOUT, kfd_map_memory,

@@ -25,6 +25,7 @@ struct request {
 	struct mm_bo_params params;
 	uint64_t va;
 	uint32_t flags;
+	struct vkf_call *call; /* NULL: a buffer of our own */
 };
 
 /* Doorbells and MMIO have fixed sizes; what the program says of their place is ignored. */
@@ -173,7 +174,8 @@ static int mem_publish(struct kfd_process *p, const struct request *rq, struct k
 	enum mm_bo_kind kind = rq->params.kind;
 	bool mappable = kind == MM_BO_VRAM || kind == MM_BO_GTT;
 
-	if (kind == MM_BO_USERPTR && !vkf_access_ok(rq->params.user_addr, rq->params.size))
+	if (kind == MM_BO_USERPTR &&
+	    !vkf_user_writable(rq->call, rq->params.user_addr, rq->params.size))
 		return -EFAULT;
 	mem->mmap_gpu = machine_render_gpu(rq->pdd->render);
 	return machine_vma_add(p->driver->machine, mem->mmap_gpu, rq->pdd->render, mem->bo,
@@ -208,11 +210,11 @@ int kfd_alloc_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
 	unsigned int n;
 	int r;
 
-	(void)call;
 	if (args->size == 0)
 		return -EINVAL;
 	vkf_mutex_lock(&p->lock);
 	r = decode(p, args, &rq);
+	rq.call = call;
 	if (!r)
 		r = mem_create_handle(p, &rq, &mem, &n);
 	if (!r) {

@@ -374,6 +374,11 @@ static int lib_copy_to_user(struct vkf_call *call, uint64_t uptr, const void *sr
 	return 0;
 }
 
+static bool lib_user_writable(struct vkf_call *call, uint64_t uptr, uint64_t len)
+{
+	return vkf_access_ok(uptr, len) && host_is_memory((void *)(uintptr_t)uptr, len);
+}
+
 /* Borrowed: the descriptor is not closed under a call of its own client. */
 static struct machine_render *lib_render_of_fd(struct vkf_call *call, int fd)
 {
@@ -388,6 +393,7 @@ static struct machine_render *lib_render_of_fd(struct vkf_call *call, int fd)
 static const struct vkf_call_ops lib_call_ops = {
 	.copy_from_user = lib_copy_from_user,
 	.copy_to_user = lib_copy_to_user,
+	.user_writable = lib_user_writable,
 	.render_of_fd = lib_render_of_fd,
 };
 

@@ -38,6 +38,7 @@ const struct wire_nested wire_nested[] = {
 	KFD(0x14, kfd_ioctl_get_process_apertures_new_args, kfd_process_device_apertures_ptr,
 	    num_of_nodes, sizeof(struct kfd_process_device_apertures), WIRE_OUT),
 	FD(0x15, kfd_ioctl_acquire_vm_args, drm_fd),
+	KFD(0x16, kfd_ioctl_alloc_memory_of_gpu_args, mmap_offset, size, 1, WIRE_PROBE),
 	KFD(0x18, kfd_ioctl_map_memory_to_gpu_args, device_ids_array_ptr, n_devices, 4, WIRE_IN),
 	KFD(0x19, kfd_ioctl_unmap_memory_from_gpu_args, device_ids_array_ptr, n_devices, 4, WIRE_IN),
 	/* num_cu_mask counts bits in words of 32: the elements are bits rounded up by the shim. */

@@ -10,7 +10,8 @@
  */
 #include <stdint.h>
 
-enum wire_dir { WIRE_IN = 1, WIRE_OUT = 2, WIRE_INOUT = 3 };
+/* PROBE: no bytes travel, only whether all of the range is memory that the program may write. */
+enum wire_dir { WIRE_IN = 1, WIRE_OUT = 2, WIRE_INOUT = 3, WIRE_PROBE = 4 };
 
 enum wire_dev { WIRE_DEV_KFD, WIRE_DEV_DRM };
 

@@ -66,6 +66,7 @@ struct wire_slot_head {
 	uint32_t n_segs, n_fds;
 	struct wire_seg seg[WIRE_SLOT_SEGS];
 	struct wire_slot_fd fd[WIRE_SLOT_FDS];
+	uint64_t probe_uptr, probe_len; /* program: this range is there to be written; len 0: none */
 	/* answer */
 	int32_t result;              /* 0 or a negative errno, never -512 */
 	uint32_t map_region;         /* enum wire_region */

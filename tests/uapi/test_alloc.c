@@ -2,6 +2,7 @@
 /* ALLOC, FREE, AVAILABLE_MEMORY */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "kfd_calls.h"
 
 static void the_first_handle_is_number_0_of_its_gpu(void **state)
@@ -93,6 +94,30 @@ static void a_user_buffer_outside_of_user_space_is_a_fault(void **state)
 	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_USERPTR, NULL, &offset), -EFAULT);
 	offset = 0x7fffffffe000;
 	assert_int_equal(alloc_mem(&p, 0, VA(1), 2 * PAGE, F_USERPTR, NULL, &offset), -EFAULT);
+}
+
+static void a_user_buffer_needs_memory_that_can_be_written(void **state)
+{
+	struct prog p;
+	char *mem = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t at = (uintptr_t)mem;
+
+	assert_ptr_not_equal(mem, MAP_FAILED);
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 4 * PAGE, F_USERPTR, NULL, &at), 0);
+	/* A hole in the middle, and then behind the end. */
+	assert_int_equal(munmap(mem + PAGE, PAGE), 0);
+	at = (uintptr_t)mem;
+	assert_int_equal(alloc_mem(&p, 0, VA(2), 4 * PAGE, F_USERPTR, NULL, &at), -EFAULT);
+	at = (uintptr_t)mem;
+	assert_int_equal(alloc_mem(&p, 0, VA(2), 2 * PAGE, F_USERPTR, NULL, &at), -EFAULT);
+	/* Asked for read-only or not: the kernel always wants to write. */
+	assert_int_equal(mprotect(mem + 3 * PAGE, PAGE, PROT_READ), 0);
+	at = (uintptr_t)mem + 3 * PAGE;
+	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &at), -EFAULT);
+	at = (uintptr_t)mem + 2 * PAGE;
+	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &at), 0);
+	munmap(mem, 4 * PAGE);
 }
 
 static void doorbells_are_one_slice(void **state)
