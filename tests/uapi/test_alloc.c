@@ -366,6 +366,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(address_and_unknown_flags_are_not_looked_at),
 	cmocka_unit_test(a_user_buffer_needs_an_address),
 	cmocka_unit_test(a_user_buffer_outside_of_user_space_is_a_fault),
+	cmocka_unit_test(a_user_buffer_needs_memory_that_can_be_written),
 	cmocka_unit_test(doorbells_are_one_slice),
 	cmocka_unit_test(registers_are_one_page_and_mapped_through_kfd),
 	cmocka_unit_test(vram_wins_over_gtt_over_user),
