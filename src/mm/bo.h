@@ -53,8 +53,10 @@ struct mm_bo_params {
 int mm_bo_create(struct mm_client *client, struct mm_device *home,
 		 const struct mm_bo_params *params, struct mm_bo **ret_bo);
 struct mm_bo *mm_bo_get(struct mm_bo *bo);
-/* The last one frees it, once its fences have signalled: at once, or in whoever signals the last of
- * them. The caller holds no lock of rank LRU or inner. NULL is fine. */
+/*
+ * The last one frees it, once its fences have signalled: at once, or in whoever signals the last of
+ * them. The caller holds no lock of rank LRU or inner. NULL is fine.
+ */
 void mm_bo_put(struct mm_bo *bo);
 
 uint64_t mm_bo_size(const struct mm_bo *bo);
@@ -67,8 +69,10 @@ vkf_arena mm_bo_arena(const struct mm_bo *bo);
 /* Bring it to its own domain if it is elsewhere, and wait for the move. Return: 0, -ENOMEM,
  * -ERESTARTSYS (512) when @interruptible. */
 int mm_bo_validate(struct mm_bo *bo, bool interruptible);
-/* Keep it where it is until the matching unpin, or the last put. Return: 0; -EPERM: a USERPTR, whose
- * pages are the client's; -ENOMEM: no room to bring it to its domain. */
+/*
+ * Keep it where it is until the matching unpin, or the last put. Return: 0; -EPERM: a USERPTR, whose
+ * pages are the client's; -ENOMEM: no room to bring it to its domain.
+ */
 int mm_bo_pin(struct mm_bo *bo);
 void mm_bo_unpin(struct mm_bo *bo);
 

@@ -179,8 +179,7 @@ static int take_block(struct mm_buddy *b, int order, const struct mm_buddy_reque
 	struct mm_buddy_block *block = find_free(b, order, req->top_down);
 
 	/* The lowest one is beyond the bound, so every one is. */
-	if (!block ||
-	    (req->end && block->offset + order_bytes(b, (unsigned int)order) > req->end))
+	if (!block || (req->end && block->offset + order_bytes(b, (unsigned int)order) > req->end))
 		return -ENOSPC;
 	block = split_down(b, block, (unsigned int)order, req->top_down);
 	if (!block)
@@ -328,9 +327,10 @@ int mm_buddy_alloc_contiguous(struct mm_buddy *b, const struct mm_buddy_request 
 	order = order_above(b, VKF_MAX(req->size, req->min_block));
 	block = find_free(b, order, req->top_down);
 	if (block && !(req->end && block->offset + req->size > req->end)) {
-		uint64_t at = req->top_down ? block_end(b, block) - order_bytes(b, (unsigned int)order) :
-					      block->offset;
+		uint64_t at = block->offset;
 
+		if (req->top_down)
+			at = block_end(b, block) - order_bytes(b, (unsigned int)order);
 		return carve(b, block, at, req->size, ret_blocks);
 	}
 	/* No single block is large enough, but neighbours may be. */

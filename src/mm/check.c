@@ -131,7 +131,8 @@ static const char *check_bo(const struct mm_client *client, const struct mm_bo *
 		return bo->res.man ? "a BAR buffer is placed" : NULL;
 	CHECK(bo->res.man, "a buffer is placed nowhere");
 	CHECK(blocks_bytes(bo->res.blocks) == bo->size, "a buffer's blocks are not its size");
-	CHECK(mm_lru_has(&bo->res.lru) == evictable, "a buffer is not in the LRU list it should be in");
+	CHECK(mm_lru_has(&bo->res.lru) == evictable,
+	      "a buffer is not in the LRU list it should be in");
 	CHECK(!evictable || bo->res.bo == bo, "an LRU list leads to another buffer");
 	return NULL;
 }
@@ -319,7 +320,8 @@ static const char *check_device(struct mm_device *dev, bool idle)
 
 	sum_up(dev->system, dev, &s);
 	CHECK(dev->quota.used == s.vram_charged, "VRAM charged is not the sum of the buffers");
-	CHECK(dev->quota.used_aligned == s.vram_aligned, "aligned VRAM is not the sum of the buffers");
+	CHECK(dev->quota.used_aligned == s.vram_aligned,
+	      "aligned VRAM is not the sum of the buffers");
 	CHECK(dev->quota.pinned == s.pinned, "pinned VRAM is not the sum of the buffers");
 	CHECK(idle ? n_tables == s.tables : n_tables >= s.tables, "a page table in VRAM is lost");
 	CHECK(dev->vram.man.used == s.vram + n_tables * VKF_PAGE_SIZE,

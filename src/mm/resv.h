@@ -80,14 +80,16 @@ void mm_resv_add_locked(struct mm_resv *r, struct mm_fence *f, enum mm_resv_usag
 void mm_resv_replace_locked(struct mm_resv *r, uint64_t context, struct mm_fence *substitute,
 			    enum mm_resv_usage usage) VKF_REQUIRES(r->lock);
 
-/* Next unsignalled fence of @usage or above it, borrowed until unlock, or NULL at the end; start
- * with *@pos 0. */
+/*
+ * Next unsignalled fence of @usage or above it, borrowed until unlock, or NULL at the end; start
+ * with *@pos 0.
+ */
 struct mm_fence *mm_resv_next_locked(const struct mm_resv *r, enum mm_resv_usage usage,
 				     unsigned int *pos) VKF_REQUIRES(r->lock);
 /* True when there is none. */
 bool mm_resv_is_idle_locked(const struct mm_resv *r, enum mm_resv_usage usage)
 	VKF_REQUIRES(r->lock);
-/* Wait for all of them with @r held, so none is added meanwhile. Return: 0 or -ERESTARTSYS (512). */
+/* Wait for all of them, and keep @r, so none is added meanwhile. Return: 0 or -ERESTARTSYS (512). */
 int mm_resv_wait_locked(struct mm_resv *r, enum mm_resv_usage usage, bool interruptible)
 	VKF_REQUIRES(r->lock);
 /* Wait for those there are, without holding @r. Return: 0, -ETIMEDOUT or -ERESTARTSYS (512). */

@@ -63,8 +63,9 @@ void mm_system_print(struct mm_system *system, struct mm_print *p)
 	struct mm_system_usage usage;
 
 	mm_system_usage(system, &usage);
-	mm_print(p, "system memory: %" PRIu64 " of %" PRIu64 " KiB, TTM %" PRIu64 " of %" PRIu64 " KiB\n",
-		 usage.system_used >> 10, usage.system_limit >> 10, usage.ttm_used >> 10,
+	mm_print(p, "system memory: %" PRIu64 " of %" PRIu64 " KiB, ", usage.system_used >> 10,
+		 usage.system_limit >> 10);
+	mm_print(p, "TTM %" PRIu64 " of %" PRIu64 " KiB\n", usage.ttm_used >> 10,
 		 usage.ttm_limit >> 10);
 	vkf_mutex_lock(&system->bus.lock);
 	mm_print(p, "bus addresses: from 0x%" PRIx64 ", %" PRIu64 " of %" PRIu64 " KiB\n",

@@ -47,7 +47,8 @@ uint32_t mm_vm_root(const struct mm_vm *vm);
  * when the mapping's fence has signalled; mm_vm_sync() waits for it. Holds a reference to @bo.
  *
  * Return: 0; -EINVAL: @va is 0, not page-aligned, beyond the VM, or overlaps another mapping of it;
- * @bo is another client's, or VRAM of another GPU to be reached as LOCAL; -ENOMEM; -ERESTARTSYS (512): interrupted before anything changed; -EBUSY: tables on the move.
+ * @bo is another client's, or VRAM of another GPU to be reached as LOCAL; -ENOMEM; -ERESTARTSYS
+ * (512): interrupted before anything changed; -EBUSY: tables on the move.
  */
 int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_pte_attr *attr,
 	      struct mm_mapping **ret_mapping);

@@ -13,8 +13,9 @@ static struct mm_vram *to_vram(struct mm_manager *man)
 
 static uint64_t min_block(uint64_t left)
 {
-	return left >= VKF_HUGE_SIZE && VKF_IS_ALIGNED(left, VKF_HUGE_SIZE) ? VKF_HUGE_SIZE :
-									      VKF_PAGE_SIZE;
+	bool huge = left >= VKF_HUGE_SIZE && VKF_IS_ALIGNED(left, VKF_HUGE_SIZE);
+
+	return huge ? VKF_HUGE_SIZE : VKF_PAGE_SIZE;
 }
 
 static void request_init(const struct mm_vram *vram, const struct mm_placement *placement,

@@ -159,7 +159,8 @@ static uint64_t place_of(const struct twin_bo *b, uint64_t off, uint64_t *ret_le
 
 		if (off < at + bytes) {
 			*ret_left = at + bytes - off;
-			return block->offset + (off - at) + (b->kind == MM_BO_VRAM ? 0 : VKF_GIB(4));
+			return block->offset + (off - at) +
+			       (b->kind == MM_BO_VRAM ? 0 : VKF_GIB(4));
 		}
 		at += bytes;
 	}
@@ -410,8 +411,8 @@ static bool va_is_free(unsigned int c, unsigned int gpu, uint64_t va, uint64_t s
 	for (unsigned int i = 0; i < N_MAPS; i++) {
 		const struct twin_bo *b = &bos[maps[i].bo];
 
-		if (maps[i].m && maps[i].gpu == gpu && b->client == c && va < maps[i].va + b->size &&
-		    maps[i].va < va + size)
+		if (maps[i].m && maps[i].gpu == gpu && b->client == c &&
+		    va < maps[i].va + b->size && maps[i].va < va + size)
 			return false;
 	}
 	return true;
@@ -589,8 +590,9 @@ static void compare_walk(void)
 
 static void step(void)
 {
-	static void (*const ops[])(void) = { op_create, op_create, op_create, op_put, op_map,  op_map,
-					     op_map,	op_unmap,  op_unmap,  op_pin, op_vm, op_client };
+	static void (*const ops[])(void) = { op_create, op_create, op_create, op_put,
+					     op_map,    op_map,    op_map,    op_unmap,
+					     op_unmap,  op_pin,    op_vm,     op_client };
 
 	ops[rnd(VKF_ARRAY_SIZE(ops))]();
 	if (waiting && !rnd(6))
@@ -624,7 +626,8 @@ static void start(uint64_t seed)
 	waiting = false;
 	delayed = config.delay = rnd(2);
 	vram_bytes = config.vram = VKF_MIB(24) + VKF_PAGE_SIZE * rnd(10000);
-	visible_bytes = config.visible = rnd(2) ? vram_bytes : VKF_MIB(9) + VKF_PAGE_SIZE * rnd(700);
+	visible_bytes = config.visible =
+		rnd(2) ? vram_bytes : VKF_MIB(9) + VKF_PAGE_SIZE * rnd(700);
 	mm_fixture_init(&f, &config);
 	assert_int_equal(mm_fixture_client_init(&f, &second), 0);
 }
@@ -662,7 +665,8 @@ int main(int argc, char **argv)
 		n_steps = (unsigned int)strtoul(argv[2], NULL, 0);
 	for (size_t i = 0; i < n; i++) {
 		seeds[i] = given ? strtoull(given, NULL, 0) : i + 1;
-		tests[i] = (struct CMUnitTest)cmocka_unit_test_prestate(follows_its_twin, &seeds[i]);
+		tests[i] =
+			(struct CMUnitTest)cmocka_unit_test_prestate(follows_its_twin, &seeds[i]);
 	}
 	return _cmocka_run_group_tests("mm model", tests, n, NULL, NULL);
 }

@@ -57,9 +57,11 @@ static void a_size_of_nothing_or_beyond_all_addresses_is_refused(void **state)
 {
 	for (enum mm_bo_kind kind = MM_BO_VRAM; kind <= MM_BO_BAR; kind++) {
 		assert_int_equal(try((struct mm_bo_params){ .kind = kind }), -EINVAL);
-		assert_int_equal(try((struct mm_bo_params){ .kind = kind, .size = UINT64_MAX }), -EINVAL);
-		assert_int_equal(try((struct mm_bo_params){ .kind = kind,
-							   .size = (UINT64_C(1) << 47) + 1 }), -EINVAL);
+		assert_int_equal(try((struct mm_bo_params){ .kind = kind, .size = UINT64_MAX }),
+				 -EINVAL);
+		assert_int_equal(
+			try((struct mm_bo_params){ .kind = kind, .size = (UINT64_C(1) << 47) + 1 }),
+			-EINVAL);
 	}
 }
 
@@ -138,7 +140,9 @@ static void a_bar_buffer_costs_nothing(void **state)
 
 static void vram_charged_as_gtt_is_placed_in_vram(void **state)
 {
-	struct mm_bo_params params = { .kind = MM_BO_VRAM, .size = VKF_MIB(2), .charge_as_gtt = true };
+	struct mm_bo_params params = { .kind = MM_BO_VRAM,
+				       .size = VKF_MIB(2),
+				       .charge_as_gtt = true };
 	struct mm_bo *bo;
 
 	assert_int_equal(mm_bo_create(f.a.mm, f.dev[0], &params, &bo), 0);
@@ -152,8 +156,8 @@ static void vram_charged_as_gtt_is_placed_in_vram(void **state)
 
 static void windows_of_2_mib_and_more_are_aligned_and_do_not_overlap(void **state)
 {
-	static const uint64_t size[] = { VKF_MIB(2), 4096, VKF_MIB(2), 12288, VKF_MIB(6) + 4096, 4096,
-					 VKF_MIB(3) };
+	static const uint64_t size[] = { VKF_MIB(2),        4096, VKF_MIB(2), 12288,
+					 VKF_MIB(6) + 4096, 4096, VKF_MIB(3) };
 	struct mm_bo *bo[VKF_ARRAY_SIZE(size)];
 
 	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(size); i++) {

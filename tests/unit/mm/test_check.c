@@ -80,7 +80,8 @@ static void entries_that_lead_elsewhere(void **state)
 	struct mm_pt *ptb = pdb0->child[1];
 
 	BREAK(ptb->words->entry[1], 4096, "an entry does not say what its mapping says");
-	BREAK(ptb->words->entry[1], UINT64_C(1) << 57, "an entry does not say what its mapping says");
+	BREAK(ptb->words->entry[1], UINT64_C(1) << 57,
+	      "an entry does not say what its mapping says");
 	BREAK(ptb->words->link[1], 4096, "a link is not the backing");
 	BREAK(ptb->words->entry[2], UINT64_C(1) << 7, "a fragment is longer than its mapping");
 	BREAK(ptb->words->entry[3], 1, "an entry is valid where nothing is mapped");

@@ -89,7 +89,8 @@ static void a_client_that_goes_takes_all_with_it(void **state)
 			struct mm_bo *bo;
 
 			assert_int_equal(mm_bo_create(b.mm, f.dev[i % 2], &params, &bo), 0);
-			assert_int_equal(mm_vm_map(vm, bo, (vkf_gpuva){ VKF_GIB(i + 1) }, &attr, &m), 0);
+			assert_int_equal(
+				mm_vm_map(vm, bo, (vkf_gpuva){ VKF_GIB(i + 1) }, &attr, &m), 0);
 			mm_mapping_use(m);
 			mm_bo_put(bo);
 		}
@@ -118,6 +119,41 @@ static void a_buffer_may_outlive_its_client_and_is_not_punched_then(void **state
 	assert_int_equal(b.n_punched, 0);
 	mm_device_usage(f.dev[0], &usage);
 	assert_int_equal(usage.vram_used, 0);
+}
+
+static struct mm_fence *late;
+static atomic_bool is_late;
+
+static void signal_late(void *arg)
+{
+	vkf_sleep_ns(2 * VKF_NSEC_PER_MSEC, false);
+	atomic_store(&is_late, true);
+	mm_fence_signal(late, 0);
+	mm_fence_put(late);
+}
+
+static void a_client_that_goes_waits_for_fences_of_dying_buffers(void **state)
+{
+	struct mm_bo_params params = { .kind = MM_BO_VRAM, .size = VKF_MIB(2) };
+	struct mm_fixture_client b;
+	struct vkf_task *task;
+	struct mm_bo *bo;
+
+	assert_int_equal(mm_fixture_client_init(&f, &b), 0);
+	assert_int_equal(mm_bo_create(b.mm, f.dev[0], &params, &bo), 0);
+	late = calloc(1, sizeof(*late));
+	mm_fence_init(late, NULL, 100, 1);
+	assert_int_equal(mm_resv_lock(bo->resv, false), 0);
+	assert_int_equal(mm_resv_reserve_locked(bo->resv, 1), 0);
+	mm_resv_add_locked(bo->resv, late, MM_RESV_READ);
+	mm_resv_unlock(bo->resv);
+	mm_bo_put(bo);
+	is_late = false;
+	assert_int_equal(vkf_spawn("signaller", signal_late, NULL, &task), 0);
+	mm_fixture_client_fini(&b);
+	assert_true(is_late);
+	assert_int_equal(b.n_punched, 1);
+	vkf_join(task);
 }
 
 static void clients_have_windows_and_tables_of_their_own(void **state)
@@ -150,6 +186,7 @@ int main(void)
 		TEST(freeing_a_table_twice_dies),
 		TEST(a_client_that_goes_takes_all_with_it),
 		TEST(a_buffer_may_outlive_its_client_and_is_not_punched_then),
+		TEST(a_client_that_goes_waits_for_fences_of_dying_buffers),
 		TEST(clients_have_windows_and_tables_of_their_own),
 	};
 

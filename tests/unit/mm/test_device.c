@@ -28,7 +28,8 @@ static void a_gpu_that_cannot_be_is_refused(void **state)
 
 static void gtt_is_half_of_ram_but_at_least_3_gib(void **state)
 {
-	static const uint64_t ram[] = { VKF_GIB(64), VKF_GIB(4) }, gtt[] = { VKF_GIB(32), VKF_GIB(3) };
+	static const uint64_t ram[] = { VKF_GIB(64), VKF_GIB(4) },
+			      gtt[] = { VKF_GIB(32), VKF_GIB(3) };
 
 	for (unsigned int i = 0; i < 2; i++) {
 		struct mm_system *system = system_with(ram[i]);

@@ -310,7 +310,8 @@ int main(void)
 		cmocka_unit_test(a_removed_callback_is_not_called),
 		cmocka_unit_test(asks_its_owner_to_signal_when_somebody_first_cares),
 		cmocka_unit_test(signals_at_once_when_its_owner_says_there_is_nothing_to_do),
-		cmocka_unit_test(is_signalled_with_an_error_when_dropped_while_somebody_waits_to_be_called),
+		cmocka_unit_test(
+			is_signalled_with_an_error_when_dropped_while_somebody_waits_to_be_called),
 		cmocka_unit_test(a_wait_for_a_signalled_fence_returns_at_once),
 		cmocka_unit_test(a_wait_ends_at_its_deadline),
 		cmocka_unit_test(an_interrupted_wait_says_so_unless_uninterruptible),

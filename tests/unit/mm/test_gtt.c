@@ -70,7 +70,8 @@ static void scattered_pages_will_do(void **state)
 	const unsigned int n = VKF_ARRAY_SIZE(page);
 
 	for (unsigned int i = 0; i < n; i++)
-		assert_int_equal(mm_manager_alloc(&gtt[1].man, &anywhere, VKF_PAGE_SIZE, &page[i]), 0);
+		assert_int_equal(mm_manager_alloc(&gtt[1].man, &anywhere, VKF_PAGE_SIZE, &page[i]),
+				 0);
 	for (unsigned int i = 0; i < n; i += 2)
 		mm_resource_free(&page[i]);
 	assert_int_equal(mm_manager_alloc(&gtt[0].man, &anywhere, VKF_MIB(32), &a), 0);

@@ -54,15 +54,17 @@ static void a_client_and_its_machine_print_themselves(void **state)
 	mm_fixture_map(vm, bo, VKF_GIB(1));
 	mm_print_init(&p, all, sizeof(all));
 	mm_client_print(f.a.mm, &p);
-	assert_string_equal(all, "VM on GPU 0: 1 mappings, 4 page tables\nGTT: 1 buffers, 3072 KiB\n"
-				 "arena: 3072 of 1073741824 KiB\n");
+	assert_string_equal(all,
+			    "VM on GPU 0: 1 mappings, 4 page tables\nGTT: 1 buffers, 3072 KiB\n"
+			    "arena: 3072 of 1073741824 KiB\n");
 	mm_print_init(&p, all, sizeof(all));
 	mm_system_print(f.system, &p);
 	assert_string_equal(all, "system memory: 3072 of 64487424 KiB, TTM 3072 of 33554432 KiB\n"
 				 "bus addresses: from 0x100000000, 3072 of 67108864 KiB\n");
 	mm_print_init(&p, all, sizeof(all));
 	mm_device_print(f.dev[0], &p);
-	assert_non_null(strstr(all, "GPU 0: 4 page tables\nVRAM: 16 of 262144 KiB in 4, 0 evictable\n"));
+	assert_non_null(
+		strstr(all, "GPU 0: 4 page tables\nVRAM: 16 of 262144 KiB in 4, 0 evictable\n"));
 	assert_non_null(strstr(all, "GTT: 3072 of 33554432 KiB in 1, 1 evictable\n"));
 	mm_bo_put(bo);
 	mm_fixture_fini(&f);

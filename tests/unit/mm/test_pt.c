@@ -135,7 +135,8 @@ static void fini_invalidates_and_leaves_no_entry(void **state)
 		assert_int_equal(words[i], 0);
 }
 
-static const char *no_leaf(void *arg, uint64_t va, unsigned int level, uint64_t entry, uint64_t link)
+static const char *no_leaf(void *arg, uint64_t va, unsigned int level, uint64_t entry,
+			   uint64_t link)
 {
 	return "a leaf";
 }

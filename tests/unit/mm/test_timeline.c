@@ -178,9 +178,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(without_a_machine_a_job_is_done_when_submitted, reset),
 		cmocka_unit_test_setup(a_machine_decides_when, reset),
-		cmocka_unit_test_setup(jobs_are_done_in_order_whatever_order_the_machine_calls_in, reset),
-		cmocka_unit_test_setup(a_job_lives_until_it_is_done_though_its_owner_has_dropped_it, reset),
-		cmocka_unit_test_setup(many_who_submit_at_once_are_executed_one_at_a_time_and_in_order, reset),
+		cmocka_unit_test_setup(jobs_are_done_in_order_whatever_order_the_machine_calls_in,
+				       reset),
+		cmocka_unit_test_setup(a_job_lives_until_it_is_done_though_its_owner_has_dropped_it,
+				       reset),
+		cmocka_unit_test_setup(
+			many_who_submit_at_once_are_executed_one_at_a_time_and_in_order, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

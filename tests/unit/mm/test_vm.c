@@ -114,7 +114,8 @@ static void one_buffer_may_be_mapped_twice_in_a_row(void **state)
 	m[1] = mm_fixture_map(vm, bo, VA + 2 * VKF_PAGE_SIZE);
 	mm_fixture_check(&f);
 	for (unsigned int page = 0; page < 4; page++) {
-		struct mm_fixture_found found = mm_fixture_walk(&f.a, vm, VA + page * VKF_PAGE_SIZE);
+		struct mm_fixture_found found =
+			mm_fixture_walk(&f.a, vm, VA + page * VKF_PAGE_SIZE);
 
 		assert_int_equal(found.link, (mm_bo_arena(bo).v + page % 2 * VKF_PAGE_SIZE) | 1);
 	}
@@ -191,8 +192,9 @@ static void an_entry_names_memory_as_its_gpu_reaches_it(void **state)
 	assert_true(entry_of(gtt, 2, (struct mm_pte_attr){ .snooped = true }) ==
 		    ((gtt->res.blocks->offset + VKF_GIB(4)) | 0x27));
 	user = mm_fixture_bo(&f, MM_BO_USERPTR, VKF_PAGE_SIZE);
-	assert_true(entry_of(user, 0, (struct mm_pte_attr){ .snooped = true, .executable = true }) ==
-		    ((user->res.blocks->offset + VKF_GIB(4)) | 0x37));
+	assert_true(
+		entry_of(user, 0, (struct mm_pte_attr){ .snooped = true, .executable = true }) ==
+		((user->res.blocks->offset + VKF_GIB(4)) | 0x37));
 	bar = mm_fixture_bo(&f, MM_BO_BAR, VKF_PAGE_SIZE);
 	assert_true(entry_of(bar, 0, (struct mm_pte_attr){ .writeable = true, .mtype = 3 }) ==
 		    (UINT64_C(0xd0000063) | UINT64_C(3) << 57));
@@ -479,7 +481,8 @@ static void churn(void *arg)
 		for (unsigned int g = 0; g < 3; g++) {
 			uint64_t va = VA + (uint64_t)c->seed * VKF_GIB(1);
 
-			assert_int_equal(mm_vm_map(c->vm[g], bo, (vkf_gpuva){ va }, &attr, &m[g]), 0);
+			assert_int_equal(mm_vm_map(c->vm[g], bo, (vkf_gpuva){ va }, &attr, &m[g]),
+					 0);
 		}
 		for (unsigned int g = 0; g < 3; g++) {
 			assert_int_equal(mm_vm_sync(m[g], false), 0);
@@ -504,7 +507,8 @@ static void tasks_of_several_clients_get_along(void **state)
 			else if (i == 0 && g == 0)
 				c[i].vm[g] = vm;
 			else
-				assert_int_equal(mm_vm_create(c[i].client->mm, f.dev[g], &c[i].vm[g]), 0);
+				assert_int_equal(
+					mm_vm_create(c[i].client->mm, f.dev[g], &c[i].vm[g]), 0);
 		}
 	}
 	for (unsigned int i = 0; i < 4; i++)
@@ -526,7 +530,8 @@ int main(void)
 		TEST(a_mapping_holds_its_buffer),
 		TEST(one_buffer_may_be_mapped_twice_in_a_row),
 		TEST(addresses_are_refused_as_the_kernel_does),
-		cmocka_unit_test_setup_teardown(a_vm_of_40_bits_ends_there, setup_40_bits, teardown),
+		cmocka_unit_test_setup_teardown(a_vm_of_40_bits_ends_there, setup_40_bits,
+						teardown),
 		TEST(an_entry_names_memory_as_its_gpu_reaches_it),
 		TEST(another_gpus_vram_is_not_local),
 		TEST(another_clients_buffer_is_refused),

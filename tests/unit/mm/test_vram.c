@@ -264,7 +264,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_page_of_vram_is_refused),
 		cmocka_unit_test(is_taken_from_the_top),
-		cmocka_unit_test(is_taken_from_the_bottom_of_what_is_visible_when_the_cpu_must_reach_it),
+		cmocka_unit_test(
+			is_taken_from_the_bottom_of_what_is_visible_when_the_cpu_must_reach_it),
 		cmocka_unit_test(counts_what_lies_in_the_visible_part),
 		cmocka_unit_test(the_last_8_mib_are_for_page_tables),
 		cmocka_unit_test(a_gpu_with_less_than_8_mib_has_nothing_for_clients),
