@@ -24,7 +24,7 @@ void hidden_close(int fd);
 bool hidden_is(int fd);
 /* The lowest hidden descriptor in [first, last], or -1. */
 int hidden_next(unsigned int first, unsigned int last);
-/* In the child of a fork: they are the parent's. */
+/* When no session of this address space lives: they are a dead one's, or the parent's. */
 void hidden_close_all(void);
 
 #endif

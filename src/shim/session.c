@@ -179,8 +179,8 @@ int session_get(struct session **ret_session)
 	shim_lock(&st->session_lock, &signals);
 	s = atomic_load_explicit(&st->session, memory_order_acquire);
 	if (!s || session_is_dead(s)) {
-		if (s)
-			hidden_close(s->fd);
+		/* A dead session's, or a parent's after a fork that ran no handlers. */
+		hidden_close_all();
 		r = create(&s);
 		if (!r)
 			atomic_store_explicit(&st->session, s, memory_order_release);

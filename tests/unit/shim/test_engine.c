@@ -104,10 +104,19 @@ static int field_of_status(const char *field)
 
 /* ------------------------------------------------ as a process */
 
+static volatile sig_atomic_t children_ended;
+
+static void on_child(int sig)
+{
+	children_ended++;
+}
+
 static int invisible(int argc, char **argv)
 {
+	struct sigaction sa = { .sa_handler = on_child };
 	struct program p;
 
+	sigaction(SIGCHLD, &sa, NULL);
 	if (program_start(&p) < 0 || !ring(&p, 0, 1))
 		return 1;
 	if (shim_counts().engines != 1)
@@ -116,7 +125,7 @@ static int invisible(int argc, char **argv)
 		return 3;
 	if (waitpid(-1, NULL, __WALL | WNOHANG) != -1 || errno != ECHILD)
 		return 4;
-	if (field_of_status("Threads:") != 1)
+	if (field_of_status("Threads:") != 1 || children_ended)
 		return 5;
 	return create_queue(p.kfd) || shim_counts().engines != 1 ? 6 : 0;
 }

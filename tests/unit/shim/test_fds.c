@@ -329,6 +329,32 @@ static void the_session_ends_with_its_process_though_a_child_lives(void **state)
 	assert_int_equal(shim_counts().sessions, sessions);
 }
 
+/* Children of bare clones, one of the other, each with a session: no more is hidden each time. */
+static int generations(int argc, char **argv)
+{
+	int left = atoi(argv[0]), fd = open("/dev/kfd", O_RDWR | O_CLOEXEC);
+	char next[8] = { (char)('0' + left - 1) };
+	pid_t pid;
+
+	if (fd < 0 || version(fd) != 117)
+		return 1;
+	if (!left)
+		return 0;
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		char *args[] = { next };
+
+		_exit(generations(1, args));
+	}
+	return shim_child_wait(pid);
+}
+
+static void bare_clones_can_go_on_for_generations(void **state)
+{
+	assert_int_equal(
+		shim_child_wait(shim_child_start(NULL, "generations", "8", NULL)), 0);
+}
+
 static void a_vfork_child_shares_the_session(void **state)
 {
 	int kfd = open_kfd(), status;
@@ -531,6 +557,7 @@ int main(int argc, char **argv)
 		TEST(a_descriptor_can_be_sent_to_another_program),
 		TEST(a_forked_child_gets_ebadf_and_opens_anew),
 		TEST(the_session_ends_with_its_process_though_a_child_lives),
+		TEST(bare_clones_can_go_on_for_generations),
 		TEST(a_vfork_child_shares_the_session),
 		TEST(closing_everything_spares_what_is_hidden),
 		TEST(a_hidden_descriptor_is_not_there_for_close),
@@ -542,6 +569,7 @@ int main(int argc, char **argv)
 	};
 	static const struct shim_child children[] = {
 		{ "use_inherited", use_inherited }, { "leaver", leaver },
+		{ "generations", generations },
 		{ "close_all", close_all_and_go_on }, { "raw_close", raw_close },
 		{ "few_descriptors", few_descriptors },
 	};
