@@ -514,6 +514,7 @@ static void make_tree(const char *dir)
 	    S_IFLNK);
 	add(dir, "/sys/dev/char/226:128/name", "render\n", 0444);
 	add(dir, "/sys/module/amdgpu/initstate", "live\n", 0444);
+	add(dir, "/sys/devices/system/node/node77/cpulist", "64-127\n", 0444);
 	add(dir, "/proc/modules", "amdgpu 13000000 0 - Live 0x0\n", 0444);
 }
 

@@ -229,6 +229,9 @@ static void real_paths_do_not_show_the_tree(void **state)
 	/* What is found by it can be opened by it. */
 	check_text(open(VENDOR, O_RDONLY), "0x1002\n");
 	check_text(open("/sys/bus/pci/devices/0000:03:00.0/vendor", O_RDONLY), "0x1002\n");
+	/* Beside the host's own. */
+	check_text(open("/sys/devices/system/node/node77/cpulist", O_RDONLY), "64-127\n");
+	assert_int_equal(access("/sys/devices/system/cpu/online", R_OK), 0);
 }
 
 static void odd_spellings_lead_to_the_same(void **state)
