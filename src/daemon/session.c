@@ -22,6 +22,9 @@
 
 #define PT_TABLES (UINT32_C(1) << 20)
 #define MAX_SESSIONS 512
+/* How long the reaper lets tasks that it woke run before it looks again. */
+#define FIRST_NAP_NS UINT64_C(20000)
+#define LAST_NAP_NS UINT64_C(10000000)
 
 static struct gpu_ctrl *session_ctrl(struct session *s)
 {
@@ -82,6 +85,14 @@ static void destroy_regions(struct session *s)
 			host_region_destroy(&s->regions[i]);
 }
 
+static void session_free(struct session *s)
+{
+	for (unsigned int i = 0; i < WIRE_SLOTS; i++)
+		vkf_mutex_fini(&s->slots[i].lock);
+	vkf_mutex_fini(&s->engine_lock);
+	free(s);
+}
+
 static void session_punch(void *cookie, uint64_t off, uint64_t len)
 {
 	struct session *s = cookie;
@@ -90,14 +101,77 @@ static void session_punch(void *cookie, uint64_t off, uint64_t len)
 		server_log("a freed buffer's memory could not be given back");
 }
 
-/* Any task. */
+/* Through the descriptor: the driver does not map the arena. */
+static void session_fill(void *cookie, uint64_t off, uint64_t len, uint8_t byte)
+{
+	struct session *s = cookie;
+	char page[4096];
+
+	memset(page, byte, sizeof(page));
+	while (len) {
+		size_t part = VKF_MIN(len, sizeof(page));
+		ssize_t n = pwrite(s->regions[WIRE_REGION_ARENA].fd, page, part, (off_t)off);
+
+		if (n < 0 && errno != EINTR) {
+			server_log("the event page could not be written");
+			return;
+		}
+		if (n > 0) {
+			off += (uint64_t)n;
+			len -= (uint64_t)n;
+		}
+	}
+}
+
+/* Any task. With the lock, for the main loop may close the descriptor, and its number then be
+ * another connection's. */
 static void session_wake_engine(void *cookie)
 {
 	struct session *s = cookie;
-	int fd = atomic_load(&s->engine_fd);
 
-	if (fd >= 0)
-		(void)!send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	vkf_mutex_lock(&s->engine_lock);
+	if (s->engine_fd >= 0)
+		(void)!send(s->engine_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	vkf_mutex_unlock(&s->engine_lock);
+}
+
+void session_set_engine(struct session *s, struct conn *engine)
+{
+	s->engine = engine;
+	vkf_mutex_lock(&s->engine_lock);
+	s->engine_fd = engine ? engine->fd : -1;
+	vkf_mutex_unlock(&s->engine_lock);
+	/* Whatever one that has gone was doing, it does no more. */
+	if (!engine)
+		atomic_store(&session_ctrl(s)->engine, GPU_ENGINE_DEAD);
+}
+
+/* ------------------------------------------------ tasks */
+
+/* The last that a task does: nobody has to wake it any more. */
+static void task_ends(struct session *s)
+{
+	atomic_fetch_sub(&s->n_tasks, 1);
+}
+
+static int start_task(struct session *s, const char *name, void (*fn)(void *arg), void *arg,
+		      struct vkf_task **ret_task)
+{
+	int r;
+
+	atomic_fetch_add(&s->n_tasks, 1);
+	r = vkf_spawn(name, fn, arg, ret_task);
+	if (r)
+		task_ends(s);
+	return r;
+}
+
+static void slot_task(void *arg)
+{
+	struct session_slot *slot = arg;
+
+	serve_slot(slot);
+	task_ends(slot->session);
 }
 
 /* ------------------------------------------------ interrupts */
@@ -114,6 +188,7 @@ static void irq_loop(void *arg)
 		if (atomic_load(&ctrl->irq_wptr) == seen)
 			host_futex_wait(&ctrl->irq_wptr, seen, VKF_FOREVER);
 	}
+	task_ends(s);
 }
 
 /* ------------------------------------------------ begin */
@@ -155,6 +230,7 @@ static int create_client(struct session *s, const char *comm)
 			.arena_bytes = s->regions[WIRE_REGION_ARENA].size,
 			.bar_bytes = s->regions[WIRE_REGION_BAR].size,
 			.punch = session_punch,
+			.fill = session_fill,
 			.wake_engine = session_wake_engine,
 			.cookie = s,
 		},
@@ -189,7 +265,8 @@ int session_create(struct server *server, struct conn *c, int32_t pid, const cha
 	s->server = server;
 	s->pid = pid;
 	s->conn = c;
-	atomic_init(&s->engine_fd, -1);
+	s->engine_fd = -1;
+	vkf_mutex_init(&s->engine_lock, VKF_RANK_LEAF);
 	for (unsigned int i = 0; i < WIRE_N_REGIONS; i++)
 		s->regions[i].fd = -1;
 	for (unsigned int i = 0; i < WIRE_SLOTS; i++) {
@@ -204,7 +281,7 @@ int session_create(struct server *server, struct conn *c, int32_t pid, const cha
 	if (r)
 		goto err_free;
 	s->id = driver_client_id(s->client);
-	r = vkf_spawn("vkfd-irq", irq_loop, s, &s->irq_task);
+	r = start_task(s, "vkfd-irq", irq_loop, s, &s->irq_task);
 	if (r)
 		goto err_client;
 	vkf_list_add_tail(&s->link, &server->sessions);
@@ -216,7 +293,7 @@ err_client:
 	driver_client_destroy(s->client);
 err_free:
 	destroy_regions(s);
-	free(s);
+	session_free(s);
 	return r;
 }
 
@@ -235,7 +312,7 @@ int session_open_slot(struct session *s, unsigned int slot)
 {
 	if (slot >= WIRE_SLOTS || s->slots[slot].task || atomic_load(&s->closing))
 		return -EINVAL;
-	return vkf_spawn("vkfd-call", serve_slot, &s->slots[slot], &s->slots[slot].task);
+	return start_task(s, "vkfd-call", slot_task, &s->slots[slot], &s->slots[slot].task);
 }
 
 void session_cancel(struct session *s, unsigned int slot, uint32_t seq)
@@ -246,27 +323,54 @@ void session_cancel(struct session *s, unsigned int slot, uint32_t seq)
 		return;
 	sl = &s->slots[slot];
 	vkf_mutex_lock(&sl->lock);
-	if (sl->busy && sl->seq == seq)
+	if (sl->busy && sl->seq == seq) {
 		vkf_task_interrupt(sl->task);
+	} else {
+		/* Late for a call that was answered, or early for one that its task has not seen. */
+		sl->cancelled = true;
+		sl->cancelled_seq = seq;
+	}
 	vkf_mutex_unlock(&sl->lock);
 }
 
 /* ------------------------------------------------ end */
 
-/* Calls under way end with EIO for whoever still waits; tasks leave their loops. */
-static void stop_tasks(struct session *s)
+/* Calls under way are interrupted, sleepers look up and see that the session is closing. */
+static void wake_tasks(struct session *s)
 {
-	struct gpu_ctrl *ctrl = session_ctrl(s);
-
-	atomic_store(&ctrl->quit, 1);
-	atomic_fetch_add(&ctrl->irq_wptr, 1);
-	host_futex_wake(&ctrl->irq_wptr, INT32_MAX);
+	host_futex_wake(&session_ctrl(s)->irq_wptr, INT32_MAX);
 	for (unsigned int i = 0; i < WIRE_SLOTS; i++) {
-		struct wire_slot_head *h = &session_slots(s)->slot[i].head;
-
 		if (!s->slots[i].task)
 			continue;
 		vkf_task_interrupt(s->slots[i].task);
+		host_futex_wake(&session_slots(s)->slot[i].head.state, INT32_MAX);
+	}
+}
+
+/* Again and again: the words they sleep on are the program's too, so no change of them would be
+ * sure to be seen by one that is just going to sleep. */
+static void stop_tasks(struct session *s)
+{
+	uint64_t nap = FIRST_NAP_NS;
+
+	for (wake_tasks(s); atomic_load(&s->n_tasks); wake_tasks(s)) {
+		vkf_sleep_ns(nap, false);
+		nap = VKF_MIN(2 * nap, LAST_NAP_NS);
+	}
+	for (unsigned int i = 0; i < WIRE_SLOTS; i++)
+		if (s->slots[i].task)
+			vkf_join(s->slots[i].task);
+	vkf_join(s->irq_task);
+}
+
+/* Calls that nobody will serve end with EIO for whoever still waits. */
+static void answer_rest(struct session *s)
+{
+	for (unsigned int i = 0; i < WIRE_SLOTS; i++) {
+		struct wire_slot_head *h = &session_slots(s)->slot[i].head;
+
+		if (atomic_load(&h->state) != WIRE_SUBMITTED)
+			continue;
 		h->result = -EIO;
 		atomic_store(&h->state, WIRE_DONE);
 		host_futex_wake(&h->state, INT32_MAX);
@@ -276,19 +380,13 @@ static void stop_tasks(struct session *s)
 static void reap(void *arg)
 {
 	struct session *s = arg;
-	struct server *server = s->server;
-	uint64_t one = 1;
 
 	stop_tasks(s);
-	for (unsigned int i = 0; i < WIRE_SLOTS; i++)
-		if (s->slots[i].task)
-			vkf_join(s->slots[i].task);
-	vkf_join(s->irq_task);
+	answer_rest(s);
 	driver_client_destroy(s->client);
-	vkf_mutex_lock(&server->reaped_lock);
-	vkf_list_add_tail(&s->reaped_link, &server->reaped);
-	vkf_mutex_unlock(&server->reaped_lock);
-	(void)!write(server->reaped_fd, &one, sizeof(one));
+	/* Giving back what a program has touched can take long, too. */
+	destroy_regions(s);
+	server_hand_over(s->server, &s->server->reaped, &s->reaped_link);
 }
 
 void session_end(struct session *s)
@@ -297,10 +395,9 @@ void session_end(struct session *s)
 
 	if (atomic_exchange(&s->closing, true))
 		return;
-	s->engine = NULL;
+	session_set_engine(s, NULL);
 	s->conn = NULL;
-	atomic_store(&s->engine_fd, -1);
-	atomic_store(&session_ctrl(s)->engine, GPU_ENGINE_DEAD);
+	driver_client_gone(s->client);
 	s->pidfd = sd_event_source_disable_unref(s->pidfd);
 	if (engine) {
 		/* The engine sees the end of its connection, and ends. */
@@ -317,21 +414,14 @@ void session_end(struct session *s)
 
 void session_collect(struct server *server)
 {
-	for (;;) {
-		struct session *s = NULL;
+	struct vkf_list *item;
 
-		vkf_mutex_lock(&server->reaped_lock);
-		if (!vkf_list_empty(&server->reaped)) {
-			s = vkf_list_first(&server->reaped, struct session, reaped_link);
-			vkf_list_del(&s->reaped_link);
-		}
-		vkf_mutex_unlock(&server->reaped_lock);
-		if (!s)
-			return;
+	while ((item = server_take_over(server, &server->reaped))) {
+		struct session *s = vkf_container_of(item, struct session, reaped_link);
+
 		if (s->reaper)
 			vkf_join(s->reaper);
 		vkf_list_del(&s->link);
-		destroy_regions(s);
-		free(s);
+		session_free(s);
 	}
 }

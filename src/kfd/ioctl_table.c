@@ -57,7 +57,7 @@ static const struct kfd_ioctl_row rows[] = {
 	    "percentage 0 stops a queue; other shares and the priority are kept but do not "
 	    "schedule"),
 	ROW(0x08, "CREATE_EVENT", kfd_ioctl_create_event_args, INOUT, kfd_create_event,
-	    PARTIAL, "the event page is not filled with ones"),
+	    FAITHFUL, ""),
 	ROW(0x09, "DESTROY_EVENT", kfd_ioctl_destroy_event_args, IN, kfd_destroy_event,
 	    FAITHFUL, ""),
 	ROW(0x0a, "SET_EVENT", kfd_ioctl_set_event_args, IN, kfd_set_event,

@@ -111,6 +111,13 @@ static void lib_punch(void *cookie, uint64_t off, uint64_t len)
 	host_region_punch(&c->regions[ARENA], off, len);
 }
 
+static void lib_fill(void *cookie, uint64_t off, uint64_t len, uint8_t byte)
+{
+	struct vkfd_client *c = cookie;
+
+	memset((char *)c->regions[ARENA].base + off, byte, len);
+}
+
 static void lib_wake_engine(void *cookie)
 {
 	struct vkfd_client *c = cookie;
@@ -203,6 +210,7 @@ static int create_client(struct vkfd_client *c, pid_t pid, const char *name)
 			.arena_bytes = c->regions[ARENA].size,
 			.bar_bytes = c->regions[BAR].size,
 			.punch = lib_punch,
+			.fill = lib_fill,
 			.wake_engine = lib_wake_engine,
 			.cookie = c,
 		},

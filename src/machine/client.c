@@ -6,7 +6,7 @@
  * acknowledgements and interrupts. The client can write all of the control block,
  * so nothing that is read there is used as an index or a length unchecked, and
  * every wait for the engine is bounded; an engine that does not answer is told to
- * quit and counts as gone.
+ * quit and counts as gone, whatever the control block says of it afterwards.
  */
 #include "machine/priv.h"
 
@@ -33,20 +33,28 @@ struct machine_client {
 	struct mm_client *mm;
 	struct vkf_mutex lock;  /* rank DEVICE; protects the queue slots and command words */
 	uint64_t used[VKF_BITMAP_WORDS(GPU_MAX_QUEUES)]; /* protected by @lock */
+	uint32_t irq_rptr;      /* the interrupt task's; the control block has a copy for the engine */
+	atomic_bool engine_gone; /* set once */
 };
 
-static bool engine_lives(struct gpu_ctrl *ctrl)
+static bool engine_lives(struct machine_client *mc)
 {
-	uint32_t s = atomic_load(&ctrl->engine);
+	uint32_t s = atomic_load(&mc->regions.ctrl->engine);
 
-	return s == GPU_ENGINE_RUNNING || s == GPU_ENGINE_ASLEEP;
+	return (s == GPU_ENGINE_RUNNING || s == GPU_ENGINE_ASLEEP) && !atomic_load(&mc->engine_gone);
+}
+
+void machine_client_engine_gone(struct machine_client *mc)
+{
+	atomic_store(&mc->engine_gone, true);
+	atomic_store(&mc->regions.ctrl->quit, 1);
+	atomic_store(&mc->regions.ctrl->engine, GPU_ENGINE_DEAD);
 }
 
 /* It had all the time there is: whatever it is doing now is nobody's business any more. */
 static void abandon_engine(struct machine_client *mc)
 {
-	atomic_store(&mc->regions.ctrl->quit, 1);
-	atomic_store(&mc->regions.ctrl->engine, GPU_ENGINE_DEAD);
+	machine_client_engine_gone(mc);
 	mc->regions.wake_engine(mc->regions.cookie);
 }
 
@@ -89,7 +97,7 @@ static void client_invalidate(void *cookie, unsigned int gpu)
 		uint64_t deadline = vkf_now_ns() + QUIESCE_TIMEOUT_NS;
 		unsigned int n = 0;
 
-		while (seq & 1 && engine_lives(ctrl) && atomic_load(&ctrl->worker[i].seq) == seq) {
+		while (seq & 1 && engine_lives(mc) && atomic_load(&ctrl->worker[i].seq) == seq) {
 			if (!wait_a_little(&n, deadline)) {
 				abandon_engine(mc);
 				return;
@@ -156,8 +164,7 @@ void machine_client_destroy(struct machine_client *mc)
 {
 	if (!mc)
 		return;
-	atomic_store(&mc->regions.ctrl->quit, 1);
-	atomic_store(&mc->regions.ctrl->engine, GPU_ENGINE_DEAD);
+	machine_client_engine_gone(mc);
 	mm_client_destroy(mc->mm);
 	vkf_mutex_fini(&mc->lock);
 	vkf_free(mc);
@@ -184,6 +191,9 @@ void machine_client_set_event_page(struct machine_client *mc, struct mm_bo *bo,
 {
 	struct gpu_ctrl *ctrl = mc->regions.ctrl;
 
+	if (bo && mc->regions.fill)
+		mc->regions.fill(mc->regions.cookie, mm_bo_arena(bo).v, n_slots * sizeof(uint64_t),
+				 0xff);
 	atomic_store(&ctrl->event_slots, bo ? n_slots : 0);
 	atomic_store(&ctrl->event_page, bo ? mm_bo_arena(bo).v + 1 : 0);
 }
@@ -237,7 +247,6 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 /* Ask for @want and wait until the engine has seen it. */
 static int command(struct machine_client *mc, int slot, enum gpu_queue_want want)
 {
-	struct gpu_ctrl *ctrl = mc->regions.ctrl;
 	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
 	uint64_t deadline = vkf_now_ns() + STOP_TIMEOUT_NS;
 	unsigned int n = 0;
@@ -248,7 +257,7 @@ static int command(struct machine_client *mc, int slot, enum gpu_queue_want want
 	seq = atomic_fetch_add(&hw->want_seq, 1) + 1;
 	poke_engine(mc);
 	vkf_mutex_unlock(&mc->lock);
-	while (engine_lives(ctrl) && atomic_load(&hw->ack_seq) != seq) {
+	while (engine_lives(mc) && atomic_load(&hw->ack_seq) != seq) {
 		if (!wait_a_little(&n, deadline)) {
 			abandon_engine(mc);
 			return -ETIME;
@@ -301,21 +310,32 @@ uint64_t machine_queue_packets(struct machine_client *mc, int slot)
 	return atomic_load(&slot_queue(mc, slot)->packets);
 }
 
+/* More than the ring holds is no engine's work: none of it is believed. */
+static bool irq_pending(struct machine_client *mc)
+{
+	uint32_t wptr = atomic_load_explicit(&mc->regions.ctrl->irq_wptr, memory_order_acquire);
+
+	if (wptr - mc->irq_rptr > GPU_IRQ_ENTRIES) {
+		mc->irq_rptr = wptr;
+		atomic_store_explicit(&mc->regions.ctrl->irq_rptr, wptr, memory_order_release);
+	}
+	return wptr != mc->irq_rptr;
+}
+
 bool machine_irq_next(struct machine_client *mc, struct gpu_irq *ret_irq)
 {
 	struct gpu_ctrl *ctrl = mc->regions.ctrl;
 
-	for (;;) {
-		uint32_t rptr = atomic_load_explicit(&ctrl->irq_rptr, memory_order_relaxed);
+	/* Bounded: a program may write faster than this reads. */
+	for (unsigned int n = 0; n < GPU_IRQ_ENTRIES && irq_pending(mc); n++) {
 		struct gpu_irq irq;
 
-		if (atomic_load_explicit(&ctrl->irq_wptr, memory_order_acquire) == rptr)
-			return false;
-		memcpy(&irq, &ctrl->irq[rptr % GPU_IRQ_ENTRIES], sizeof(irq));
-		atomic_store_explicit(&ctrl->irq_rptr, rptr + 1, memory_order_release);
+		memcpy(&irq, &ctrl->irq[mc->irq_rptr % GPU_IRQ_ENTRIES], sizeof(irq));
+		atomic_store_explicit(&ctrl->irq_rptr, ++mc->irq_rptr, memory_order_release);
 		if (irq.gpu >= mc->machine->profile.n_gpus || irq.slot >= GPU_MAX_QUEUES)
 			continue;
 		*ret_irq = irq;
 		return true;
 	}
+	return false;
 }

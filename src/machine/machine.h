@@ -68,6 +68,8 @@ struct machine_regions {
 	uint64_t arena_bytes;        /* sparse; the driver does not map it */
 	uint64_t bar_bytes;          /* n_gpus * GPU_BAR_STRIDE at least */
 	void (*punch)(void *cookie, uint64_t arena_off, uint64_t len);
+	/* Every byte of a window becomes @byte: what the driver would do through its own mapping. */
+	void (*fill)(void *cookie, uint64_t arena_off, uint64_t len, uint8_t byte);
 	void (*wake_engine)(void *cookie); /* cmd_seq has moved and the engine is asleep */
 	void *cookie;
 };
@@ -77,6 +79,9 @@ int machine_client_create(struct machine *m, const struct machine_regions *regio
 			  struct machine_client **ret_client);
 /* Stops nothing: the engine is gone, or told to quit, by now. Frees all that is left. */
 void machine_client_destroy(struct machine_client *mc);
+/* The engine is gone, or not to be waited for any more: it is told to quit, and every wait for it
+ * ends, now and later, whatever the control block says. For good. Any task. */
+void machine_client_engine_gone(struct machine_client *mc);
 struct mm_client *machine_client_mm(struct machine_client *mc);
 struct machine *machine_client_machine(struct machine_client *mc);
 /* The engine sees this VM from now on: GPU @gpu's root table. */
@@ -86,7 +91,8 @@ uint64_t machine_doorbell_offset(unsigned int gpu);
 uint64_t machine_mmio_offset(unsigned int gpu);
 uint64_t machine_doorbell_bus(const struct machine *m, unsigned int gpu);
 uint64_t machine_mmio_bus(const struct machine *m, unsigned int gpu);
-/* The signal slots that interrupts are matched with; @bo NULL: none. */
+/* The signal slots that interrupts are matched with, all of them unsignalled (ones) from now on;
+ * @bo NULL: none. */
 void machine_client_set_event_page(struct machine_client *mc, struct mm_bo *bo,
 				   unsigned int n_slots);
 bool machine_client_has_event_page(const struct machine_client *mc);
@@ -112,7 +118,8 @@ int machine_queue_unload(struct machine_client *mc, int slot);
 unsigned int machine_queue_error(struct machine_client *mc, int slot);
 uint64_t machine_queue_packets(struct machine_client *mc, int slot);
 
-/* Take the oldest interrupt out of the ring, its fields checked. False: none. */
+/* Take the oldest interrupt out of the ring, its GPU and slot checked. False: none, or nothing but
+ * such that name no GPU or slot in as many as the ring holds. One task at a time. */
 bool machine_irq_next(struct machine_client *mc, struct gpu_irq *ret_irq);
 
 /* ------------------------------------------------ render nodes and CPU mappings */

@@ -167,11 +167,13 @@ uint64_t event_page(struct prog *p)
 {
 	struct kfd_ioctl_create_event_args args = { .event_type = KFD_IOC_EVENT_MEMORY };
 	uint64_t handle;
+	uint32_t done = 0;
 
 	assert_int_equal(alloc_mem(p, 0, VA(900), 32768, F_GTT | F_WRITE | F_COHERENT, &handle,
 				   NULL), 0);
 	/* 0 is no handle here: the very first buffer of a GPU has one all the same. */
 	assert_int_not_equal(handle, 0);
+	assert_int_equal(map_gpus(p, handle, p->gpu, p->n_gpus, &done), 0);
 	args.event_page_offset = handle;
 	assert_int_equal(uapi_ioctl(p->kfd, K_CREATE_EVENT, &args), 0);
 	return handle;

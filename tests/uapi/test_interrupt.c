@@ -34,6 +34,13 @@ static void put_trap(struct feeder *f, uint32_t ctx)
 	put(f, ctx);
 }
 
+/* As firmware and runtimes do: the slot is written first, for an unwritten one is no signal. */
+static void put_signal(struct feeder *f, uint32_t id)
+{
+	put_fence(f, VA(900) + 8 * id, id);
+	put_trap(f, id);
+}
+
 static void ring(struct feeder *f)
 {
 	__atomic_store_n((uint64_t *)f->q.wptr, f->dw * 4ull, __ATOMIC_RELEASE);
@@ -73,7 +80,7 @@ static void a_trap_sets_its_event(void **state)
 	start(&p, &f, 0, 1);
 	uapi_run_engine();
 	put_fence(&f, VA(5) + 8, 4711);
-	put_trap(&f, id);
+	put_signal(&f, id);
 	ring(&f);
 	assert_int_equal(wait_for(&p, id, PATIENCE, &data), KFD_IOC_WAIT_RESULT_COMPLETE);
 	assert_int_equal(m[2], 4711);
@@ -95,7 +102,7 @@ static void a_trap_for_no_event_is_ignored(void **state)
 	put_trap(&f, 0);
 	put_trap(&f, 4000);
 	put_trap(&f, other);
-	put_trap(&f, id);
+	put_signal(&f, id);
 	ring(&f);
 	assert_int_equal(wait_for(&p, id, PATIENCE, &data), KFD_IOC_WAIT_RESULT_COMPLETE);
 	assert_int_equal(wait_for(&p, other, 0, &data), KFD_IOC_WAIT_RESULT_TIMEOUT);
@@ -146,6 +153,29 @@ static void a_write_to_read_only_memory_says_so(void **state)
 	assert_int_equal(data.memory_exception_data.va, VA(5));
 }
 
+/* An interrupt that names no signal makes the driver look which slots were written: none was. */
+static void a_trap_for_nobody_sets_nobody(void **state)
+{
+	struct kfd_event_data data;
+	struct feeder f;
+	struct prog p;
+	uint32_t id, others[3];
+
+	prog_start(&p);
+	event_page(&p);
+	for (unsigned int i = 0; i < 3; i++)
+		others[i] = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	id = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	start(&p, &f, 0, 1);
+	uapi_run_engine();
+	put_trap(&f, 3000);
+	put_signal(&f, id);
+	ring(&f);
+	assert_int_equal(wait_for(&p, id, PATIENCE, &data), KFD_IOC_WAIT_RESULT_COMPLETE);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(wait_for(&p, others[i], 0, &data), KFD_IOC_WAIT_RESULT_TIMEOUT);
+}
+
 /* A fault costs the process its queues on that GPU, those to come included, and on no other. */
 static void a_fault_stops_the_process_on_that_gpu_for_good(void **state)
 {
@@ -175,7 +205,7 @@ static void a_fault_stops_the_process_on_that_gpu_for_good(void **state)
 	put_fence(&later, VA(5) + 4, 1);
 	ring(&later);
 	put_fence(&other, VA(5) + 8, 1);
-	put_trap(&other, done);
+	put_signal(&other, done);
 	ring(&other);
 	assert_int_equal(wait_for(&p, done, PATIENCE, &data), KFD_IOC_WAIT_RESULT_COMPLETE);
 	assert_int_equal(wait_for(&p, fault, 50, &data), KFD_IOC_WAIT_RESULT_TIMEOUT);
@@ -261,6 +291,7 @@ static void after_unmap_nothing_is_written_any_more(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_trap_sets_its_event),
 	cmocka_unit_test(a_trap_for_no_event_is_ignored),
+	cmocka_unit_test(a_trap_for_nobody_sets_nobody),
 	cmocka_unit_test(a_fault_tells_where_and_what),
 	cmocka_unit_test(a_write_to_read_only_memory_says_so),
 	cmocka_unit_test(a_fault_stops_the_process_on_that_gpu_for_good),
