@@ -9,8 +9,8 @@
 #define __NR_futex_waitv 449
 #endif
 
-#define CLOCK_MONO 1
-#define SPIN_NS 3000
+#define CLOCK_MONO     1
+#define SPIN_NS        3000
 #define CLAIM_SLEEP_NS 100000
 
 /* Where this thread found a slot last; only a place to begin looking. */
@@ -92,8 +92,7 @@ static void spin(struct wire_slot_head *h, int cpu)
 	until = sys_now_ns() + SPIN_NS;
 	do {
 		for (int i = 0; i < 8; i++) {
-			if (atomic_load_explicit(&h->state, memory_order_acquire) !=
-			    WIRE_SUBMITTED)
+			if (atomic_load_explicit(&h->state, memory_order_acquire) != WIRE_SUBMITTED)
 				return;
 			__builtin_ia32_pause();
 		}

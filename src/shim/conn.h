@@ -26,7 +26,7 @@ int conn_open(struct wire_hello *hello, struct wire_welcome *ret_welcome, int *r
 int conn_send(int fd, const struct wire_msg *msg);
 /* Ask the FILE @fd who it is. Return: 0, or -EIO. */
 int conn_ident(int fd, struct wire_welcome *ret_welcome);
-/* A socket's identity in the kernel: the same for all its copies, in all processes. 0: no socket. */
+/* A socket's identity in the kernel: the same for all its copies, in all processes. 0: none. */
 uint64_t conn_cookie(int fd);
 /* Whether @fd is a socket that is connected to this driver. */
 bool conn_is_ours(int fd);

@@ -24,9 +24,9 @@
 #include <sys/un.h>
 #include "gpu/engine.h"
 
-#define ENGINE_LOOK_STEPS 16
+#define ENGINE_LOOK_STEPS  16
 #define ENGINE_STACK_BYTES (UINT64_C(256) << 10)
-#define ENGINE_ALT_BYTES (UINT64_C(64) << 10) /* room for the widest registers there are */
+#define ENGINE_ALT_BYTES   (UINT64_C(64) << 10) /* room for the widest registers there are */
 
 /* How the program's doorbell mappings are known to the engine, beside gpu_ctrl.trap: which part of
  * the BAR it is, and a number that changes when the mapping is made anew. */
@@ -71,13 +71,13 @@ struct engine {
 	_Atomic int32_t status;
 
 	/* the engine's own */
-	int fd;                          /* to the driver */
-	int uffd;                        /* or -1: poll */
-	bool exact;                      /* faults tell the very address */
+	int fd;                             /* to the driver */
+	int uffd;                           /* or -1: poll */
+	bool exact;                         /* faults tell the very address */
 	uint32_t registered[GPU_MAX_TRAPS]; /* the generation that is watched, 0: none */
-	bool blind;                      /* something is not watched: poll */
-	uint32_t cmd_seq;                /* seen before the last step */
-	unsigned int steps;              /* since the driver was looked at */
+	bool blind;                         /* something is not watched: poll */
+	uint32_t cmd_seq;                   /* seen before the last step */
+	unsigned int steps;                 /* since the driver was looked at */
 	uint64_t last_work_ns, wait_since_ns;
 	struct engine_landing landing[ENGINE_LANDINGS];
 };

@@ -24,9 +24,9 @@
 #include <sys/ioctl.h>
 #include "shim/sys_raw.h"
 
-#define PAGE UINT64_C(4096)
+#define PAGE     UINT64_C(4096)
 #define SLICE_NS UINT64_C(4000000)
-#define LOOKS 3
+#define LOOKS    3
 /* Two values that no doorbell has both of by chance. */
 #define PATTERN_A UINT64_C(0x5aa5c33c96690ff0)
 #define PATTERN_B UINT64_C(0xc3965a0f3c69f0a5)
@@ -112,8 +112,8 @@ static bool is_doorbell(struct engine *e, uint64_t addr, uint64_t len, uint64_t 
 	_Atomic uint64_t *ours = (_Atomic uint64_t *)(e->bar + offset + len - 8);
 	const void *theirs = (const void *)(addr + len - 8);
 
-	if (addr % PAGE || len % PAGE || len == 0 || offset % PAGE ||
-	    len > e->ctrl->bar_bytes || offset > e->ctrl->bar_bytes - len)
+	if (addr % PAGE || len % PAGE || len == 0 || offset % PAGE || len > e->ctrl->bar_bytes ||
+	    offset > e->ctrl->bar_bytes - len)
 		return false;
 	for (int i = 0; i < LOOKS; i++)
 		if (mirrors(e, ours, theirs, PATTERN_A) && mirrors(e, ours, theirs, PATTERN_B))

@@ -15,11 +15,11 @@
 #include "shim/sys_raw.h"
 #include "wire/proto.h"
 
-#define LINGER_NS UINT64_C(20000)
-#define WAIT_SPIN_NS UINT64_C(20000)
-#define WAIT_MAX_NS UINT64_C(100000)
+#define LINGER_NS        UINT64_C(20000)
+#define WAIT_SPIN_NS     UINT64_C(20000)
+#define WAIT_MAX_NS      UINT64_C(100000)
 #define LANDING_SLEEP_NS UINT64_C(20000)
-#define PAUSES 16
+#define PAUSES           16
 
 uint64_t engine_now_ns(void *cookie)
 {

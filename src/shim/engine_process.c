@@ -17,9 +17,9 @@
 #include <ucontext.h>
 #include "shim/sys_raw.h"
 
-#define ARCH_SET_FS 0x1002
+#define ARCH_SET_FS        0x1002
 #define KERNEL_SA_RESTORER 0x04000000
-#define N_SIGNALS 64
+#define N_SIGNALS          64
 /* Descriptors to close one by one where close_range() is missing. */
 #define CLOSE_MAX 65536
 

@@ -10,7 +10,7 @@
 #include "shim/env.h"
 #include "shim/session.h"
 
-#define PAGE UINT64_C(4096)
+#define PAGE          UINT64_C(4096)
 #define START_SECONDS 10
 /* The first clone's own part of the engine's stack, far below what the engine uses. */
 #define STEP_STACK_BYTES (UINT64_C(32) << 10)
@@ -158,7 +158,8 @@ static int start(struct session *s)
 		e = prepare(s, false);
 		r = e ? start_process(e, &refused) : -ENOMEM;
 		if (refused)
-			say("vkfd: no engine process can be made here; it runs as a thread (errno ", r);
+			say("vkfd: no engine process can be made here; it runs as a thread (errno ",
+			    r);
 	}
 	if (refused)
 		r = start_thread(s, &e);

@@ -16,12 +16,12 @@
 enum env_engine { ENV_ENGINE_PROCESS, ENV_ENGINE_THREAD, ENV_ENGINE_NONE };
 
 struct shim_env {
-	bool active;           /* there is a driver; else everything passes */
+	bool active; /* there is a driver; else everything passes */
 	enum env_engine engine;
 	size_t root_len, real_len;
 	struct sockaddr_un sock;
-	char root[1024];       /* the tree, as $VKFD_RUNTIME names it; no slash at the end */
-	char real[1024];       /* the same without symbolic links */
+	char root[1024]; /* the tree, as $VKFD_RUNTIME names it; no slash at the end */
+	char real[1024]; /* the same without symbolic links */
 };
 
 const struct shim_env *shim_env(void);

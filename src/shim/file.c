@@ -37,8 +37,7 @@ static bool recall(uint64_t cookie, struct shim_file *ret)
 	ret->minor = atomic_load_explicit(&e->minor, memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
 	/* Changed meanwhile: as good as unknown. */
-	return same && !(seq & 1) &&
-	       atomic_load_explicit(&e->seq, memory_order_relaxed) == seq;
+	return same && !(seq & 1) && atomic_load_explicit(&e->seq, memory_order_relaxed) == seq;
 }
 
 static void remember(uint64_t cookie, const struct shim_file *f)

@@ -8,10 +8,10 @@
 #include "shim/umem.h"
 
 /* More than any call writes to one array; a larger count must not crowd out the others. */
-#define OUT_MAX (UINT32_C(56) << 10)
-#define PAGE_MASK UINT64_C(4095)
+#define OUT_MAX          (UINT32_C(56) << 10)
+#define PAGE_MASK        UINT64_C(4095)
 #define KFD_CREATE_QUEUE 0x02
-#define KFD_SET_CU_MASK 0x1a
+#define KFD_SET_CU_MASK  0x1a
 
 static uint64_t field(const uint8_t *block, unsigned int at, unsigned int bytes)
 {
@@ -48,7 +48,8 @@ static void add_seg(struct shim_call *c, uint64_t uptr, uint64_t len, unsigned i
 		if (!in && dir == WIRE_IN)
 			return;
 	}
-	*g = (struct wire_seg){ .uptr = uptr, .len = in ? in : (uint32_t)len, .off = off, .in = in };
+	len = in ? in : len;
+	*g = (struct wire_seg){ .uptr = uptr, .len = (uint32_t)len, .off = off, .in = in };
 	h->n_segs++;
 }
 

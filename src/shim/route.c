@@ -33,7 +33,6 @@ static const struct rule rules[] = {
 	{ "/sys/dev/char/", RULE_IF_EXISTS },
 	{ "/sys/devices/pci", RULE_IF_EXISTS },
 	{ "/sys/bus/pci/devices/", RULE_IF_EXISTS },
-	{ "/sys/devices/system/node/node", RULE_IF_EXISTS },
 	{ "/sys/devices/system/node/node", RULE_IF_EXISTS }, /* sockets that the host lacks */
 	{ "/proc/modules", RULE_EXACT },
 };

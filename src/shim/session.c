@@ -7,7 +7,7 @@
 #include "shim/conn.h"
 #include "shim/hidden.h"
 
-#define COMM_BYTES 16
+#define COMM_BYTES  16
 #define PR_GET_NAME 16
 
 struct session *session_peek(void)

@@ -25,13 +25,13 @@ struct session {
 	uint8_t *base[WIRE_N_REGIONS];
 	uint64_t bytes[WIRE_N_REGIONS];
 	int fd;
-	uint64_t cookie;            /* of @fd */
-	_Atomic uint64_t opened;    /* a bit per slot that the driver serves */
-	atomic_bool dead;           /* the driver is gone */
+	uint64_t cookie;         /* of @fd */
+	_Atomic uint64_t opened; /* a bit per slot that the driver serves */
+	atomic_bool dead;        /* the driver is gone */
 	struct shim_lock engine_lock;
 	_Atomic(struct engine *) engine; /* written under engine_lock */
-	atomic_bool engine_tried;   /* written under engine_lock */
-	struct engine_traps traps;  /* written under engine_lock, with gpu_ctrl.trap */
+	atomic_bool engine_tried;        /* written under engine_lock */
+	struct engine_traps traps;       /* written under engine_lock, with gpu_ctrl.trap */
 	struct engine_poke *poke;
 };
 

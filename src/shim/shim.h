@@ -25,8 +25,8 @@
 #include <stdint.h>
 #include "shim/sys_raw.h"
 
-#define SHIM_EXPORT __attribute__((visibility("default")))
-#define SHIM_LIKELY(x) __builtin_expect(!!(x), 1)
+#define SHIM_EXPORT      __attribute__((visibility("default")))
+#define SHIM_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define SHIM_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* The kernel's result in libc's words: -1 and errno, or the value. */

@@ -9,7 +9,7 @@
 /* No "how" of sigprocmask(): the kernel reads the set first, then refuses. */
 #define HOW_NONE 99
 /* Where a page is touched: the very first byte of all is NULL, which means no set. */
-#define TOUCH 8
+#define TOUCH          8
 #define RESIDENT_PAGES 4096
 
 static bool page_readable(uint64_t page)
@@ -23,8 +23,8 @@ static bool page_writable(uint64_t page)
 	static uint32_t nobody_waits_here;
 	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LT, 0x800);
 
-	return SYS6(futex, &nobody_waits_here, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page + TOUCH,
-		    op) != -EFAULT;
+	return SYS6(futex, &nobody_waits_here, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
+		    page + TOUCH, op) != -EFAULT;
 }
 
 static size_t probe(uint64_t uptr, size_t len, bool (*good)(uint64_t page))

@@ -19,7 +19,7 @@ size_t umem_readable(uint64_t uptr, size_t len);
 bool umem_writable(uint64_t uptr, size_t len);
 /* Copy what can be read to @dst. Return: how many bytes, from the first on. */
 size_t umem_read(void *dst, uint64_t uptr, size_t len);
-/* Whether all of a range is mapped, and its first and last page can be written. Touches no other. */
+/* Whether all of a range is mapped, and its first and last page (touched alone) can be written. */
 bool umem_is_memory(uint64_t uptr, uint64_t len);
 /* Copy @src out, up to the first page that cannot be written. Return: 0 or -EFAULT. */
 int umem_write(uint64_t uptr, const void *src, size_t len);

@@ -17,7 +17,6 @@
 #include "shim/shim.h"
 
 #define CLOSE_RANGE_UNSHARE_ (1u << 1)
-#define CLOSE_RANGE_CLOEXEC_ (1u << 2)
 
 /* Requests that the kernel serves itself, whatever the file. */
 static bool is_generic(unsigned long cmd)
@@ -96,7 +95,7 @@ static long close_around(unsigned int first, unsigned int last, unsigned int fla
 
 SHIM_EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
-	/* Ours close at exec anyway; in a table of its own the caller wants exactly what it says. */
+	/* To set close-on-exec does ours no harm: they have it. */
 	if (((unsigned int)flags & ~CLOSE_RANGE_UNSHARE_) || first > last)
 		return (int)shim_ret(SYS3(close_range, first, last, flags));
 	return (int)shim_ret(close_around(first, last, (unsigned int)flags));

@@ -69,7 +69,8 @@ static bool wants_write(int flags)
 static long open_device(const struct route *r, int flags)
 {
 	if (flags & O_PATH)
-		return SYS4(openat, AT_FDCWD, r->full, (flags & O_CLOEXEC) | O_PATH | O_NOFOLLOW, 0);
+		return SYS4(openat, AT_FDCWD, r->full, (flags & O_CLOEXEC) | O_PATH | O_NOFOLLOW,
+			    0);
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
 	if ((flags & O_CREAT) && (flags & O_EXCL))
@@ -138,54 +139,54 @@ static bool has_mode(int flags)
 	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-#define GET_MODE(flags, mode)                      \
-	do {                                       \
-		va_list ap_;                       \
-		va_start(ap_, flags);              \
-		mode = has_mode(flags) ? va_arg(ap_, mode_t) : 0; \
-		va_end(ap_);                       \
+#define GET_MODE(flags, mode)                                                                      \
+	do {                                                                                       \
+		va_list ap_;                                                                       \
+		va_start(ap_, flags);                                                              \
+		mode = has_mode(flags) ? va_arg(ap_, mode_t) : 0;                                  \
+		va_end(ap_);                                                                       \
 	} while (0)
 
-#define WRAP_OPEN(name)                                         \
-	SHIM_EXPORT int name(const char *path, int flags, ...); \
-	SHIM_EXPORT int name(const char *path, int flags, ...)  \
-	{                                                       \
-		mode_t mode;                                    \
-                                                                \
-		GET_MODE(flags, mode);                          \
-		return open_any(AT_FDCWD, path, flags, mode);   \
+#define WRAP_OPEN(name)                                                                            \
+	SHIM_EXPORT int name(const char *path, int flags, ...);                                    \
+	SHIM_EXPORT int name(const char *path, int flags, ...)                                     \
+	{                                                                                          \
+		mode_t mode;                                                                       \
+                                                                                                   \
+		GET_MODE(flags, mode);                                                             \
+		return open_any(AT_FDCWD, path, flags, mode);                                      \
 	}
 
-#define WRAP_OPENAT(name)                                                  \
-	SHIM_EXPORT int name(int dirfd, const char *path, int flags, ...); \
-	SHIM_EXPORT int name(int dirfd, const char *path, int flags, ...)  \
-	{                                                                  \
-		mode_t mode;                                               \
-                                                                           \
-		GET_MODE(flags, mode);                                     \
-		return open_any(dirfd, path, flags, mode);                 \
+#define WRAP_OPENAT(name)                                                                          \
+	SHIM_EXPORT int name(int dirfd, const char *path, int flags, ...);                         \
+	SHIM_EXPORT int name(int dirfd, const char *path, int flags, ...)                          \
+	{                                                                                          \
+		mode_t mode;                                                                       \
+                                                                                                   \
+		GET_MODE(flags, mode);                                                             \
+		return open_any(dirfd, path, flags, mode);                                         \
 	}
 
 /* What the compiler calls for open() with _FORTIFY_SOURCE, when no mode is given. */
-#define WRAP_OPEN_2(name)                                  \
-	SHIM_EXPORT int name(const char *path, int flags); \
-	SHIM_EXPORT int name(const char *path, int flags)  \
-	{                                                  \
-		return open_any(AT_FDCWD, path, flags, 0); \
+#define WRAP_OPEN_2(name)                                                                          \
+	SHIM_EXPORT int name(const char *path, int flags);                                         \
+	SHIM_EXPORT int name(const char *path, int flags)                                          \
+	{                                                                                          \
+		return open_any(AT_FDCWD, path, flags, 0);                                         \
 	}
 
-#define WRAP_OPENAT_2(name)                                           \
-	SHIM_EXPORT int name(int dirfd, const char *path, int flags); \
-	SHIM_EXPORT int name(int dirfd, const char *path, int flags)  \
-	{                                                             \
-		return open_any(dirfd, path, flags, 0);               \
+#define WRAP_OPENAT_2(name)                                                                        \
+	SHIM_EXPORT int name(int dirfd, const char *path, int flags);                              \
+	SHIM_EXPORT int name(int dirfd, const char *path, int flags)                               \
+	{                                                                                          \
+		return open_any(dirfd, path, flags, 0);                                            \
 	}
 
-#define WRAP_CREAT(name)                                                                    \
-	SHIM_EXPORT int name(const char *path, mode_t mode);                                \
-	SHIM_EXPORT int name(const char *path, mode_t mode)                                 \
-	{                                                                                   \
-		return open_any(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);        \
+#define WRAP_CREAT(name)                                                                           \
+	SHIM_EXPORT int name(const char *path, mode_t mode);                                       \
+	SHIM_EXPORT int name(const char *path, mode_t mode)                                        \
+	{                                                                                          \
+		return open_any(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);               \
 	}
 
 WRAP_OPEN(open)
@@ -243,18 +244,18 @@ static FILE *fopen_routed(const char *path, const char *mode, bool *ret_routed)
 	return file;
 }
 
-#define WRAP_FOPEN(name)                                                       \
-	SHIM_EXPORT FILE *name(const char *path, const char *mode);            \
-	SHIM_EXPORT FILE *name(const char *path, const char *mode)             \
-	{                                                                      \
-		if (SHIM_UNLIKELY(wrap_maybe(path))) {                         \
-			bool routed;                                           \
-			FILE *file = fopen_routed(path, mode, &routed);        \
-                                                                               \
-			if (routed)                                            \
-				return file;                                   \
-		}                                                              \
-		return shim_real()->fopen(path, mode);                         \
+#define WRAP_FOPEN(name)                                                                           \
+	SHIM_EXPORT FILE *name(const char *path, const char *mode);                                \
+	SHIM_EXPORT FILE *name(const char *path, const char *mode)                                 \
+	{                                                                                          \
+		if (SHIM_UNLIKELY(wrap_maybe(path))) {                                             \
+			bool routed;                                                               \
+			FILE *file = fopen_routed(path, mode, &routed);                            \
+                                                                                                   \
+			if (routed)                                                                \
+				return file;                                                       \
+		}                                                                                  \
+		return shim_real()->fopen(path, mode);                                             \
 	}
 
 WRAP_FOPEN(fopen)
@@ -285,18 +286,18 @@ static FILE *freopen_routed(const char *path, const char *mode, FILE *stream, bo
 	return file;
 }
 
-#define WRAP_FREOPEN(name)                                                             \
-	SHIM_EXPORT FILE *name(const char *path, const char *mode, FILE *stream);      \
-	SHIM_EXPORT FILE *name(const char *path, const char *mode, FILE *stream)       \
-	{                                                                              \
-		if (SHIM_UNLIKELY(wrap_maybe(path))) {                                 \
-			bool routed;                                                   \
-			FILE *file = freopen_routed(path, mode, stream, &routed);      \
-                                                                                       \
-			if (routed)                                                    \
-				return file;                                           \
-		}                                                                      \
-		return shim_real()->freopen(path, mode, stream);                       \
+#define WRAP_FREOPEN(name)                                                                         \
+	SHIM_EXPORT FILE *name(const char *path, const char *mode, FILE *stream);                  \
+	SHIM_EXPORT FILE *name(const char *path, const char *mode, FILE *stream)                   \
+	{                                                                                          \
+		if (SHIM_UNLIKELY(wrap_maybe(path))) {                                             \
+			bool routed;                                                               \
+			FILE *file = freopen_routed(path, mode, stream, &routed);                  \
+                                                                                                   \
+			if (routed)                                                                \
+				return file;                                                       \
+		}                                                                                  \
+		return shim_real()->freopen(path, mode, stream);                                   \
 	}
 
 WRAP_FREOPEN(freopen)

@@ -140,8 +140,8 @@ static ssize_t readlink_any(int dirfd, const char *path, char *buf, size_t size)
 		if (routed)
 			return shim_ret(r);
 	}
-	n = dirfd == AT_FDCWD ? shim_real()->readlink(path, buf, size) :
-				shim_real()->readlinkat(dirfd, path, buf, size);
+	n = dirfd == AT_FDCWD ? shim_real()->readlink(path, buf, size)
+			      : shim_real()->readlinkat(dirfd, path, buf, size);
 	if (SHIM_UNLIKELY(n > 0 && route_maybe(path)) && strncmp(path, "/proc/", 6) == 0)
 		return fix_proc_link(dirfd, path, buf, n, size);
 	return n;
@@ -266,18 +266,18 @@ static ssize_t xattr_routed(const char *path, bool follow, bool *ret_routed)
 	return *ret_routed ? shim_ret(e) : 0;
 }
 
-#define WRAP_GETXATTR(name, follow)                                                           \
-	SHIM_EXPORT ssize_t name(const char *path, const char *attr, void *value, size_t size); \
-	SHIM_EXPORT ssize_t name(const char *path, const char *attr, void *value, size_t size) \
-	{                                                                                     \
-		if (SHIM_UNLIKELY(route_maybe(path))) {                                       \
-			bool routed;                                                          \
-			ssize_t n = xattr_routed(path, follow, &routed);                      \
-                                                                                              \
-			if (routed)                                                           \
-				return n;                                                     \
-		}                                                                             \
-		return shim_real()->name(path, attr, value, size);                            \
+#define WRAP_GETXATTR(name, follow)                                                                \
+	SHIM_EXPORT ssize_t name(const char *path, const char *attr, void *value, size_t size);    \
+	SHIM_EXPORT ssize_t name(const char *path, const char *attr, void *value, size_t size)     \
+	{                                                                                          \
+		if (SHIM_UNLIKELY(route_maybe(path))) {                                            \
+			bool routed;                                                               \
+			ssize_t n = xattr_routed(path, follow, &routed);                           \
+                                                                                                   \
+			if (routed)                                                                \
+				return n;                                                          \
+		}                                                                                  \
+		return shim_real()->name(path, attr, value, size);                                 \
 	}
 
 WRAP_GETXATTR(getxattr, true)

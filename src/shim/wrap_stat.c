@@ -76,26 +76,26 @@ static void fix_fd(int fd, struct stat *st)
 		be_device(st, f.major, f.minor);
 }
 
-#define WRAP_STAT(name, real_name, flags)                                                     \
-	SHIM_EXPORT int name(const char *path, struct stat *st);                              \
-	SHIM_EXPORT int name(const char *path, struct stat *st)                               \
-	{                                                                                     \
-		int r;                                                                        \
-                                                                                              \
-		if (SHIM_UNLIKELY(wrap_maybe(path)) && try_stat(AT_FDCWD, path, st, flags, &r)) \
-			return r;                                                             \
-		return shim_real()->real_name(path, st);                                      \
+#define WRAP_STAT(name, real_name, flags)                                                          \
+	SHIM_EXPORT int name(const char *path, struct stat *st);                                   \
+	SHIM_EXPORT int name(const char *path, struct stat *st)                                    \
+	{                                                                                          \
+		int r;                                                                             \
+                                                                                                   \
+		if (SHIM_UNLIKELY(wrap_maybe(path)) && try_stat(AT_FDCWD, path, st, flags, &r))    \
+			return r;                                                                  \
+		return shim_real()->real_name(path, st);                                           \
 	}
 
-#define WRAP_XSTAT(name, real_name, flags)                                                    \
-	SHIM_EXPORT int name(int ver, const char *path, struct stat *st);                     \
-	SHIM_EXPORT int name(int ver, const char *path, struct stat *st)                      \
-	{                                                                                     \
-		int r;                                                                        \
-                                                                                              \
-		if (SHIM_UNLIKELY(wrap_maybe(path)) && try_stat(AT_FDCWD, path, st, flags, &r)) \
-			return r;                                                             \
-		return shim_real()->real_name(ver, path, st);                                 \
+#define WRAP_XSTAT(name, real_name, flags)                                                         \
+	SHIM_EXPORT int name(int ver, const char *path, struct stat *st);                          \
+	SHIM_EXPORT int name(int ver, const char *path, struct stat *st)                           \
+	{                                                                                          \
+		int r;                                                                             \
+                                                                                                   \
+		if (SHIM_UNLIKELY(wrap_maybe(path)) && try_stat(AT_FDCWD, path, st, flags, &r))    \
+			return r;                                                                  \
+		return shim_real()->real_name(ver, path, st);                                      \
 	}
 
 static int fstatat_any(int dirfd, const char *path, struct stat *st, int flags, int ver)
@@ -104,47 +104,47 @@ static int fstatat_any(int dirfd, const char *path, struct stat *st, int flags, 
 
 	if (SHIM_UNLIKELY(wrap_maybe(path)) && try_stat(dirfd, path, st, flags, &r))
 		return r;
-	r = ver < 0 ? shim_real()->fstatat(dirfd, path, st, flags) :
-		      shim_real()->__fxstatat(ver, dirfd, path, st, flags);
+	r = ver < 0 ? shim_real()->fstatat(dirfd, path, st, flags)
+		    : shim_real()->__fxstatat(ver, dirfd, path, st, flags);
 	if (r == 0 && (flags & AT_EMPTY_PATH) && S_ISSOCK(st->st_mode))
 		fix_fd(dirfd, st);
 	return r;
 }
 
-#define WRAP_FSTAT(name)                            \
-	SHIM_EXPORT int name(int fd, struct stat *st); \
-	SHIM_EXPORT int name(int fd, struct stat *st)  \
-	{                                           \
-		int r = shim_real()->fstat(fd, st); \
-                                                    \
-		if (r == 0)                         \
-			fix_fd(fd, st);             \
-		return r;                           \
+#define WRAP_FSTAT(name)                                                                           \
+	SHIM_EXPORT int name(int fd, struct stat *st);                                             \
+	SHIM_EXPORT int name(int fd, struct stat *st)                                              \
+	{                                                                                          \
+		int r = shim_real()->fstat(fd, st);                                                \
+                                                                                                   \
+		if (r == 0)                                                                        \
+			fix_fd(fd, st);                                                            \
+		return r;                                                                          \
 	}
 
-#define WRAP_FXSTAT(name)                                       \
-	SHIM_EXPORT int name(int ver, int fd, struct stat *st); \
-	SHIM_EXPORT int name(int ver, int fd, struct stat *st)  \
-	{                                                       \
-		int r = shim_real()->__fxstat(ver, fd, st);     \
-                                                                \
-		if (r == 0)                                     \
-			fix_fd(fd, st);                         \
-		return r;                                       \
+#define WRAP_FXSTAT(name)                                                                          \
+	SHIM_EXPORT int name(int ver, int fd, struct stat *st);                                    \
+	SHIM_EXPORT int name(int ver, int fd, struct stat *st)                                     \
+	{                                                                                          \
+		int r = shim_real()->__fxstat(ver, fd, st);                                        \
+                                                                                                   \
+		if (r == 0)                                                                        \
+			fix_fd(fd, st);                                                            \
+		return r;                                                                          \
 	}
 
-#define WRAP_FSTATAT(name)                                                             \
-	SHIM_EXPORT int name(int dirfd, const char *path, struct stat *st, int flags); \
-	SHIM_EXPORT int name(int dirfd, const char *path, struct stat *st, int flags)  \
-	{                                                                              \
-		return fstatat_any(dirfd, path, st, flags, -1);                        \
+#define WRAP_FSTATAT(name)                                                                         \
+	SHIM_EXPORT int name(int dirfd, const char *path, struct stat *st, int flags);             \
+	SHIM_EXPORT int name(int dirfd, const char *path, struct stat *st, int flags)              \
+	{                                                                                          \
+		return fstatat_any(dirfd, path, st, flags, -1);                                    \
 	}
 
-#define WRAP_FXSTATAT(name)                                                                     \
-	SHIM_EXPORT int name(int ver, int dirfd, const char *path, struct stat *st, int flags); \
-	SHIM_EXPORT int name(int ver, int dirfd, const char *path, struct stat *st, int flags)  \
-	{                                                                                       \
-		return fstatat_any(dirfd, path, st, flags, ver);                                \
+#define WRAP_FXSTATAT(name)                                                                        \
+	SHIM_EXPORT int name(int ver, int dirfd, const char *path, struct stat *st, int flags);    \
+	SHIM_EXPORT int name(int ver, int dirfd, const char *path, struct stat *st, int flags)     \
+	{                                                                                          \
+		return fstatat_any(dirfd, path, st, flags, ver);                                   \
 	}
 
 WRAP_STAT(stat, stat, 0)
@@ -157,7 +157,7 @@ WRAP_FXSTAT(__fxstat)
 WRAP_FXSTATAT(__fxstatat)
 
 /* The large-file names, by which headers know another struct with the same bytes. */
-#define WRAP_ALIAS(ret, name64, name, ...) \
+#define WRAP_ALIAS(ret, name64, name, ...)                                                         \
 	SHIM_EXPORT ret name64(__VA_ARGS__) __attribute__((alias(#name)))
 
 WRAP_ALIAS(int, stat64, stat, const char *, struct stat64 *);
@@ -209,8 +209,8 @@ SHIM_EXPORT int statx(int dirfd, const char *restrict path, int flags, unsigned 
 	if (SHIM_UNLIKELY(wrap_maybe(path)) && try_statx(dirfd, path, flags, mask, stx, &r))
 		return r;
 	r = shim_real()->statx(dirfd, path, flags, mask, stx);
-	if (r == 0 && (flags & AT_EMPTY_PATH) && S_ISSOCK(stx->stx_mode) &&
-	    shim_env()->active && shim_file_identify(dirfd, &f))
+	if (r == 0 && (flags & AT_EMPTY_PATH) && S_ISSOCK(stx->stx_mode) && shim_env()->active &&
+	    shim_file_identify(dirfd, &f))
 		be_devicex(stx, f.major, f.minor);
 	return r;
 }
@@ -238,15 +238,15 @@ static __attribute__((noinline)) bool try_access(int dirfd, const char *path, in
 	return true;
 }
 
-#define WRAP_ACCESS(name, real_name)                                                           \
-	SHIM_EXPORT int name(const char *path, int mode);                                      \
-	SHIM_EXPORT int name(const char *path, int mode)                                       \
-	{                                                                                      \
-		int r;                                                                         \
-                                                                                               \
-		if (SHIM_UNLIKELY(wrap_maybe(path)) && try_access(AT_FDCWD, path, mode, 0, &r)) \
-			return r;                                                              \
-		return shim_real()->real_name(path, mode);                                     \
+#define WRAP_ACCESS(name, real_name)                                                               \
+	SHIM_EXPORT int name(const char *path, int mode);                                          \
+	SHIM_EXPORT int name(const char *path, int mode)                                           \
+	{                                                                                          \
+		int r;                                                                             \
+                                                                                                   \
+		if (SHIM_UNLIKELY(wrap_maybe(path)) && try_access(AT_FDCWD, path, mode, 0, &r))    \
+			return r;                                                                  \
+		return shim_real()->real_name(path, mode);                                         \
 	}
 
 WRAP_ACCESS(access, access)

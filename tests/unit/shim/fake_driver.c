@@ -158,15 +158,15 @@ static int kfd_call(struct slot_arg *a, struct wire_slot *slot, void *block)
 	case 0x14:
 		return apertures(slot, block);
 	case 0x15:
-		vm->gpu_id = slot->head.n_fds && slot->head.fd[0].fd == (int)vm->drm_fd ?
-				     (uint32_t)slot->head.fd[0].file :
-				     0;
+		vm->gpu_id = slot->head.n_fds && slot->head.fd[0].fd == (int)vm->drm_fd
+				     ? (uint32_t)slot->head.fd[0].file
+				     : 0;
 		return 0;
 	case 0x18:
 		return map_memory(slot, block);
 	case 0x1a:
-		return seg_data(slot, cu->cu_mask_ptr, (cu->num_cu_mask + 31) / 32 * 4) ? -ENOSPC :
-											   -EFAULT;
+		return seg_data(slot, cu->cu_mask_ptr, (cu->num_cu_mask + 31) / 32 * 4) ? -ENOSPC
+											: -EFAULT;
 	default:
 		return -ENOTTY;
 	}
@@ -206,14 +206,15 @@ static int serve_ioctl(struct slot_arg *a, struct wire_slot *slot)
 	if (!block)
 		return size ? -EFAULT : -EINVAL;
 	memcpy(copy, block, size);
-	r = _IOC_TYPE(slot->head.cmd) == 'd' ? drm_call(slot, (struct drm_version *)copy) :
-					       kfd_call(a, slot, copy);
+	r = _IOC_TYPE(slot->head.cmd) == 'd' ? drm_call(slot, (struct drm_version *)copy)
+					     : kfd_call(a, slot, copy);
 	return put(slot, slot->head.arg, copy, size) ? -EFAULT : r;
 }
 
 static int serve_mmap(struct wire_slot *slot)
 {
-	static const uint32_t region[] = { WIRE_REGION_ARENA, 0, WIRE_REGION_CTRL, WIRE_REGION_BAR };
+	static const uint32_t region[] = { WIRE_REGION_ARENA, 0, WIRE_REGION_CTRL,
+					   WIRE_REGION_BAR };
 	unsigned int kind = (unsigned int)(slot->head.arg >> 62);
 
 	if (kind == 1)
@@ -506,7 +507,8 @@ static void make_tree(const char *dir)
 	add(dir, "/sys/devices/virtual/kfd/kfd/topology/nodes/1/name", "gpu\n", 0444);
 	add(dir, "/sys/class/kfd/kfd", "../../devices/virtual/kfd/kfd", S_IFLNK);
 	add(dir, "/sys/class/kfd/live", "", 01444);
-	add(dir, "/sys/class/drm/card0", "../../devices/pci0000:03/0000:03:00.0/drm/card0", S_IFLNK);
+	add(dir, "/sys/class/drm/card0", "../../devices/pci0000:03/0000:03:00.0/drm/card0",
+	    S_IFLNK);
 	add(dir, "/sys/devices/pci0000:03/0000:03:00.0/vendor", "0x1002\n", 0444);
 	add(dir, "/sys/devices/pci0000:03/0000:03:00.0/drm/card0/dev", "226:0\n", 0444);
 	add(dir, "/sys/devices/pci0000:03/0000:03:00.0/drm/card0/device", "../..", S_IFLNK);
@@ -534,7 +536,8 @@ int fake_driver_start(struct fake_driver *d)
 	make_tree(d->dir);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/sock", d->dir);
 	listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (bind(listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(listen_fd, 64) < 0)
+	if (bind(listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(listen_fd, 64) < 0)
 		return -1;
 	d->pid = fork();
 	if (d->pid == 0) {

@@ -30,11 +30,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FAKE_KFD_MAJOR 240
+#define FAKE_KFD_MAJOR   240
 #define FAKE_ARENA_BYTES (UINT64_C(1) << 40)
 
 struct fake_counts {
-	uint32_t sessions, files, engines; /* open now */
+	uint32_t sessions, files, engines;       /* open now */
 	uint32_t opened, calls, cancels, idents; /* ever */
 };
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "wire/proto.h"
 
-#define INSIDE "SHIM_TEST_INSIDE"
+#define INSIDE   "SHIM_TEST_INSIDE"
 #define MAX_ARGS 8
 
 static const char *self;
@@ -63,15 +63,17 @@ int shim_child(const char *name)
 
 struct fake_counts shim_counts(void)
 {
-	struct wire_hello hello = { .magic = WIRE_MAGIC, .version = WIRE_VERSION,
-				    .kind = WIRE_QUERY, .name = "counts" };
+	struct wire_hello hello = {
+		.magic = WIRE_MAGIC, .version = WIRE_VERSION, .kind = WIRE_QUERY, .name = "counts"
+	};
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct fake_counts counts = { 0 };
 	char buf[CMSG_SPACE(sizeof(int))];
 	struct wire_welcome w;
 	struct iovec iov = { &w, sizeof(w) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf,
-			      .msg_controllen = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof(buf)
+	};
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), fd;
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.80s/sock", getenv(WIRE_ENV_RUNTIME));

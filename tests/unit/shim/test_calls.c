@@ -36,7 +36,8 @@ static int close_kfd(void **state)
 /* Two pages of which the second is not there. */
 static uint8_t *page_before_nothing(void)
 {
-	uint8_t *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	munmap(p + PAGE, PAGE);
 	return p;
@@ -81,7 +82,8 @@ static void a_bad_block_is_efault(void **state)
 
 static void a_block_across_pages_is_whole(void **state)
 {
-	uint8_t *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kfd_ioctl_get_clock_counters_args *args = (void *)(p + PAGE - 4);
 
 	args->gpu_clock_counter = 9;
@@ -320,7 +322,7 @@ static void the_signal_mask_stays(void **state)
 /* ------------------------------------------------ threads */
 
 #define THREADS 80 /* more than there are slots */
-#define CALLS 200
+#define CALLS   200
 
 static void *call_often(void *arg)
 {

@@ -27,9 +27,9 @@
 #include "gpu/ctrl.h"
 #include "stub_engine.h"
 
-#define PAGE 4096
-#define BELLS 8192
-#define STORES 25000 /* of each of THREADS */
+#define PAGE    4096
+#define BELLS   8192
+#define STORES  25000 /* of each of THREADS */
 #define THREADS 4
 
 struct program {
@@ -53,7 +53,8 @@ static int program_start(struct program *p)
 		return -1;
 	p->ctrl = mmap(NULL, sizeof(*p->ctrl), PROT_READ | PROT_WRITE, MAP_SHARED, p->kfd,
 		       (off_t)(2ULL << 62));
-	p->bell = mmap(NULL, BELLS, PROT_READ | PROT_WRITE, MAP_SHARED, p->kfd, (off_t)(3ULL << 62));
+	p->bell =
+		mmap(NULL, BELLS, PROT_READ | PROT_WRITE, MAP_SHARED, p->kfd, (off_t)(3ULL << 62));
 	return p->ctrl == MAP_FAILED || (void *)p->bell == MAP_FAILED ? -1 : 0;
 }
 
@@ -311,9 +312,9 @@ static void the_engine_ends_with_its_driver(void **state)
 
 		assert_int_equal(fake_driver_start(&d), 0);
 		snprintf(pid, sizeof(pid), "%d", d.pid);
-		assert_int_equal(shim_child_wait(shim_child_start(&d, "driver_killed", pid, how[i],
-								  NULL)),
-				 0);
+		assert_int_equal(
+			shim_child_wait(shim_child_start(&d, "driver_killed", pid, how[i], NULL)),
+			0);
 		fake_driver_stop(&d);
 	}
 }
@@ -495,8 +496,8 @@ static void a_forked_child_has_an_engine_of_its_own(void **state)
 
 static int memory(int argc, char **argv)
 {
-	volatile uint64_t *good = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile uint64_t *good =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	volatile uint64_t on_stack = 5;
 	struct program p;
 

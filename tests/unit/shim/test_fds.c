@@ -180,8 +180,9 @@ static int send_fd(int sock, int fd)
 {
 	char buf[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf,
-			      .msg_controllen = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof(buf)
+	};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
 	cm->cmsg_level = SOL_SOCKET;
@@ -195,8 +196,9 @@ static int recv_fd(int sock)
 {
 	char buf[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf,
-			      .msg_controllen = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof(buf)
+	};
 	int fd = -1;
 
 	if (recvmsg(sock, &msg, 0) == 1)
@@ -220,7 +222,8 @@ static int use_inherited(int argc, char **argv)
 		return version(fd) == -EBADF ? 0 : 3;
 	if (drm_name(fd) != 0)
 		return 4;
-	return mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES ? 0 : 5;
+	return mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES ? 0
+											       : 5;
 }
 
 static void exec_keeps_what_is_not_close_on_exec(void **state)
@@ -232,7 +235,8 @@ static void exec_keeps_what_is_not_close_on_exec(void **state)
 	snprintf(a, sizeof(a), "%d", kfd);
 	snprintf(b, sizeof(b), "%d", render);
 	snprintf(c, sizeof(c), "%d", closed);
-	assert_int_equal(shim_child_wait(shim_child_start(NULL, "use_inherited", "kfd", a, NULL)), 0);
+	assert_int_equal(shim_child_wait(shim_child_start(NULL, "use_inherited", "kfd", a, NULL)),
+			 0);
 	assert_int_equal(
 		shim_child_wait(shim_child_start(NULL, "use_inherited", "render", b, NULL)), 0);
 	assert_int_equal(
@@ -351,8 +355,7 @@ static int generations(int argc, char **argv)
 
 static void bare_clones_can_go_on_for_generations(void **state)
 {
-	assert_int_equal(
-		shim_child_wait(shim_child_start(NULL, "generations", "8", NULL)), 0);
+	assert_int_equal(shim_child_wait(shim_child_start(NULL, "generations", "8", NULL)), 0);
 }
 
 static void a_vfork_child_shares_the_session(void **state)
@@ -410,9 +413,9 @@ static void closing_everything_spares_what_is_hidden(void **state)
 
 	snprintf(sessions, sizeof(sessions), "%u", shim_counts().sessions);
 	for (; how[0] <= '4'; how[0]++)
-		assert_int_equal(shim_child_wait(shim_child_start(NULL, "close_all", how, sessions,
-								  NULL)),
-				 0);
+		assert_int_equal(
+			shim_child_wait(shim_child_start(NULL, "close_all", how, sessions, NULL)),
+			0);
 }
 
 static void a_hidden_descriptor_is_not_there_for_close(void **state)
@@ -484,14 +487,15 @@ static void mappings_are_shared_and_where_they_were_asked_for(void **state)
 	size_t len = 3 * 4096;
 	uint32_t *a = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 1 << 20);
 	uint32_t *hole = mmap(NULL, 2 * len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint32_t *b = mmap64((char *)hole + 4096, len, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
-			     1 << 20);
+	uint32_t *b =
+		mmap64((char *)hole + 4096, len, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 1 << 20);
 
 	assert_ptr_not_equal(a, MAP_FAILED);
 	assert_ptr_equal(b, (char *)hole + 4096);
 	a[5] = 77;
 	assert_int_equal(b[5], 77);
-	assert_ptr_equal(mmap(b, 4096, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0), MAP_FAILED);
+	assert_ptr_equal(mmap(b, 4096, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0),
+			 MAP_FAILED);
 	assert_int_equal(errno, EEXIST);
 	/* Not a page's multiple long, far behind, and at an offset that is not aligned. */
 	assert_ptr_not_equal(mmap(NULL, 100, PROT_READ, MAP_SHARED, fd, 1 << 30), MAP_FAILED);
@@ -499,7 +503,8 @@ static void mappings_are_shared_and_where_they_were_asked_for(void **state)
 	assert_int_equal(errno, EINVAL);
 	assert_ptr_equal(mmap(NULL, 0, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);
 	assert_int_equal(errno, EINVAL);
-	assert_ptr_equal(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, (off_t)(1ULL << 62)), MAP_FAILED);
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, (off_t)(1ULL << 62)),
+			 MAP_FAILED);
 	assert_int_equal(errno, EINVAL);
 	munmap(a, len);
 	munmap(hole, 2 * len);
@@ -521,8 +526,8 @@ static void fork_copies_buffers_and_not_doorbells(void **state)
 {
 	int kfd = open_kfd(), render = open("/dev/dri/renderD128", O_RDWR);
 	volatile uint32_t *buf = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, render, 0);
-	volatile uint32_t *bell = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, kfd,
-				       (off_t)(3ULL << 62));
+	volatile uint32_t *bell =
+		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, kfd, (off_t)(3ULL << 62));
 	pid_t pid;
 
 	assert_ptr_not_equal(bell, MAP_FAILED);
@@ -569,12 +574,12 @@ int main(int argc, char **argv)
 	};
 	static const struct shim_child children[] = {
 		{ "use_inherited", use_inherited }, { "leaver", leaver },
-		{ "generations", generations },
-		{ "close_all", close_all_and_go_on }, { "raw_close", raw_close },
-		{ "few_descriptors", few_descriptors },
+		{ "generations", generations },     { "close_all", close_all_and_go_on },
+		{ "raw_close", raw_close },         { "few_descriptors", few_descriptors },
 	};
-	static const struct shim_suite suite = { "shim_fds", tests, sizeof(tests) / sizeof(tests[0]),
-						 children, sizeof(children) / sizeof(children[0]) };
+	static const struct shim_suite suite = { "shim_fds", tests,
+						 sizeof(tests) / sizeof(tests[0]), children,
+						 sizeof(children) / sizeof(children[0]) };
 
 	return shim_test_main(argc, argv, &suite);
 }

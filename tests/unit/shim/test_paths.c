@@ -16,9 +16,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define TOPOLOGY "/sys/class/kfd/kfd/topology"
+#define TOPOLOGY   "/sys/class/kfd/kfd/topology"
 #define GENERATION TOPOLOGY "/generation_id"
-#define VENDOR "/sys/devices/pci0000:03/0000:03:00.0/vendor"
+#define VENDOR     "/sys/devices/pci0000:03/0000:03:00.0/vendor"
 
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
@@ -242,7 +242,8 @@ static void odd_spellings_lead_to_the_same(void **state)
 	check_device(stat("/dev/./dri/../kfd", &st), &st, FAKE_KFD_MAJOR, 0);
 	check_device(stat("/./dev/kfd", &st), &st, FAKE_KFD_MAJOR, 0);
 	check_text(open(TOPOLOGY "/nodes/0/../1/name", O_RDONLY), "gpu\n");
-	check_text(open("/sys/class/drm/card0/device/../0000:03:00.0/vendor", O_RDONLY), "0x1002\n");
+	check_text(open("/sys/class/drm/card0/device/../0000:03:00.0/vendor", O_RDONLY),
+		   "0x1002\n");
 	/* From outside into it. */
 	check_device(stat("/dev/shm/../kfd", &st), &st, FAKE_KFD_MAJOR, 0);
 }
@@ -417,7 +418,8 @@ static void without_a_driver_everything_passes(void **state)
 static void programs_find_the_devices(void **state)
 {
 	char line[256];
-	FILE *p = popen("stat -c '%F %t %T' /dev/kfd; cat " GENERATION "; ls -l /dev/dri 2>&1 >/dev/null",
+	FILE *p = popen("stat -c '%F %t %T' /dev/kfd; cat " GENERATION
+			"; ls -l /dev/dri 2>&1 >/dev/null",
 			"r");
 
 	assert_non_null(fgets(line, sizeof(line), p));
