@@ -204,9 +204,26 @@ static void leave_client(struct mm_bo *bo)
 	if (bo->kind == MM_BO_USERPTR)
 		vkf_ranges_remove(&client->userptrs, &bo->user.range);
 	vkf_list_del(&bo->link);
+	vkf_mutex_unlock(&client->space_lock);
+}
+
+/*
+ * Whoever destroys the client waits for this, and the system may be gone right after. So our
+ * reference goes first, under the lock: until @closed the creator's is there as well.
+ */
+static void died(struct mm_client *client)
+{
+	bool closed;
+
+	vkf_mutex_lock(&client->space_lock);
+	closed = client->closed;
+	if (!closed)
+		mm_client_put(client);
 	if (--client->n_dying == 0)
 		vkf_cond_broadcast(&client->died);
 	vkf_mutex_unlock(&client->space_lock);
+	if (closed)
+		mm_client_put(client);
 }
 
 static void bo_free(struct mm_bo *bo)
@@ -221,7 +238,7 @@ static void bo_free(struct mm_bo *bo)
 	mm_resv_fini(&bo->own_resv);
 	leave_client(bo);
 	vkf_free(bo);
-	mm_client_put(client);
+	died(client);
 }
 
 static void bo_idle(struct mm_fence *fence, struct mm_fence_cb *cb);

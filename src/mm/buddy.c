@@ -64,11 +64,17 @@ static int8_t best_of_halves(const struct mm_buddy_block *block)
 	return VKF_MAX(block->pair->half[0].best, block->pair->half[1].best);
 }
 
-/* Tell the nodes above that what is free in @block has changed. */
-static void update_above(struct mm_buddy_block *block)
+/* What is free in @block has changed: tell the nodes above, of which those up to order @fresh have
+ * never been right, and the others were. */
+static void update_above(struct mm_buddy_block *block, unsigned int fresh)
 {
-	for (block = block->parent; block; block = block->parent)
-		block->best = best_of_halves(block);
+	for (block = block->parent; block; block = block->parent) {
+		int8_t best = best_of_halves(block);
+
+		if (best == block->best && block->order > fresh)
+			return;
+		block->best = best;
+	}
 }
 
 static void half_init(struct mm_buddy_block *half, struct mm_buddy_block *parent, uint64_t offset)
@@ -112,17 +118,18 @@ static void merge(struct mm_buddy *b, struct mm_buddy_block *block)
 		up = block->parent;
 	}
 	block->best = (int8_t)block->order;
-	update_above(block);
+	update_above(block, block->order);
 }
 
-static void mark_used(struct mm_buddy *b, struct mm_buddy_block *block)
+/* @block was split from a free one of order @fresh, if not itself. */
+static void mark_used(struct mm_buddy *b, struct mm_buddy_block *block, unsigned int fresh)
 {
 	VKF_ASSERT(block->state == BLOCK_FREE);
 	block->state = BLOCK_USED;
 	block->best = -1;
 	block->next = NULL;
 	b->n_free -= order_bytes(b, block->order);
-	update_above(block);
+	update_above(block, fresh);
 }
 
 static void mark_free(struct mm_buddy *b, struct mm_buddy_block *block)
@@ -177,14 +184,16 @@ static int take_block(struct mm_buddy *b, int order, const struct mm_buddy_reque
 		      struct mm_buddy_block **ret_block)
 {
 	struct mm_buddy_block *block = find_free(b, order, req->top_down);
+	unsigned int fresh;
 
 	/* The lowest one is beyond the bound, so every one is. */
 	if (!block || (req->end && block->offset + order_bytes(b, (unsigned int)order) > req->end))
 		return -ENOSPC;
+	fresh = block->order;
 	block = split_down(b, block, (unsigned int)order, req->top_down);
 	if (!block)
 		return -ENOMEM;
-	mark_used(b, block);
+	mark_used(b, block, fresh);
 	*ret_block = block;
 	return 0;
 }
@@ -228,6 +237,7 @@ int mm_buddy_alloc(struct mm_buddy *b, const struct mm_buddy_request *req,
 struct carve {
 	struct mm_buddy *b;
 	uint64_t start, end;
+	unsigned int fresh; /* order of what is carved from */
 	struct mm_buddy_block *head, **tail;
 };
 
@@ -239,7 +249,7 @@ static int carve_from(struct carve *c, struct mm_buddy_block *block)
 		return 0;
 	if (block->state == BLOCK_FREE && block->offset >= c->start &&
 	    block_end(c->b, block) <= c->end) {
-		mark_used(c->b, block);
+		mark_used(c->b, block, c->fresh);
 		*c->tail = block;
 		c->tail = &block->next;
 		return 0;
@@ -260,7 +270,7 @@ static int carve_from(struct carve *c, struct mm_buddy_block *block)
 static int carve(struct mm_buddy *b, struct mm_buddy_block *from, uint64_t start, uint64_t size,
 		 struct mm_buddy_block **ret_blocks)
 {
-	struct carve c = { .b = b, .start = start, .end = start + size };
+	struct carve c = { .b = b, .start = start, .end = start + size, .fresh = from->order };
 	int r;
 
 	c.tail = &c.head;
@@ -350,7 +360,7 @@ static int dig_hole(struct mm_buddy *b, struct mm_buddy_block *block)
 	if (block->offset >= b->size) {
 		block->state = BLOCK_HOLE;
 		block->best = -1;
-		update_above(block);
+		update_above(block, b->root.order);
 		return 0;
 	}
 	if (split(b, block))

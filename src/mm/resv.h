@@ -89,7 +89,7 @@ struct mm_fence *mm_resv_next_locked(const struct mm_resv *r, enum mm_resv_usage
 /* True when there is none. */
 bool mm_resv_is_idle_locked(const struct mm_resv *r, enum mm_resv_usage usage)
 	VKF_REQUIRES(r->lock);
-/* Wait for all of them, and keep @r, so none is added meanwhile. Return: 0 or -ERESTARTSYS (512). */
+/* Wait for all of them, with @r held: none is added meanwhile. Return: 0 or -ERESTARTSYS (512). */
 int mm_resv_wait_locked(struct mm_resv *r, enum mm_resv_usage usage, bool interruptible)
 	VKF_REQUIRES(r->lock);
 /* Wait for those there are, without holding @r. Return: 0, -ETIMEDOUT or -ERESTARTSYS (512). */

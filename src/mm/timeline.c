@@ -12,11 +12,16 @@ void mm_timeline_init(struct mm_timeline *t, uint64_t context, const struct mm_d
 	vkf_list_init(&t->pending);
 	t->owed = 0;
 	t->running = false;
+	vkf_cond_init(&t->rested);
 }
 
 void mm_timeline_fini(struct mm_timeline *t)
 {
-	VKF_ASSERT(vkf_list_empty(&t->pending) && !t->running);
+	vkf_mutex_lock(&t->lock);
+	VKF_ASSERT(vkf_list_empty(&t->pending));
+	while (t->running)
+		vkf_cond_wait(&t->rested, &t->lock, VKF_FOREVER, false);
+	vkf_mutex_unlock(&t->lock);
 	vkf_mutex_fini(&t->lock);
 }
 
@@ -81,6 +86,7 @@ static void run_owed(struct mm_timeline *t) VKF_REQUIRES(t->lock)
 		vkf_mutex_lock(&t->lock);
 	}
 	t->running = false;
+	vkf_cond_broadcast(&t->rested);
 }
 
 void mm_paging_job_run(struct mm_paging_job *job)

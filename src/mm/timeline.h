@@ -30,6 +30,7 @@ struct mm_timeline {
 	struct vkf_list pending;         /* jobs not yet executed, oldest first; @lock */
 	unsigned int owed;               /* calls of mm_paging_job_run() to be honoured; @lock */
 	bool running;                    /* some task is executing; @lock */
+	struct vkf_cond rested;          /* no task is, any more */
 };
 
 /* struct mm_paging_job - embed it at the start of what the job needs */
@@ -42,7 +43,7 @@ struct mm_paging_job {
 
 void mm_timeline_init(struct mm_timeline *t, uint64_t context, const struct mm_device_ops *ops,
 		      void *cookie);
-/* Every job has been executed. */
+/* Every job's fence has signalled. Waits for who signalled the last to be out of here. */
 void mm_timeline_fini(struct mm_timeline *t);
 /* True when no job waits or is being executed. */
 bool mm_timeline_is_idle(struct mm_timeline *t);

@@ -180,6 +180,30 @@ static void work(void *arg)
 	atomic_fetch_sub(&n_working, 1);
 }
 
+/*
+ * All goes while executors may still be on their way back from the last job: nothing of mm may be
+ * touched by them any more.
+ */
+static void finish(void)
+{
+	char why[200];
+
+	for (unsigned int i = 0; i < N_CLIENTS; i++) {
+		mm_client_destroy(client[i].mm);
+		free(client[i].pt);
+	}
+	if (mm_check(sys, why, sizeof(why)))
+		fail_msg("%s", why);
+	for (unsigned int i = 0; i < N_GPUS; i++) {
+		struct mm_device_usage usage;
+
+		mm_device_usage(dev[i], &usage);
+		assert_int_equal(usage.vram_managed + usage.gtt_used + usage.page_tables, 0);
+		mm_device_destroy(dev[i]);
+	}
+	mm_system_destroy(sys);
+}
+
 static void interrupt(void *arg)
 {
 	while (atomic_load(&n_working)) {
@@ -187,8 +211,7 @@ static void interrupt(void *arg)
 		/* It is joined, and so there, until all have ended. */
 		vkf_task_interrupt(worker[sim_random(sim, N_WORKERS)].task);
 	}
-	for (unsigned int i = 0; i < N_CLIENTS; i++)
-		mm_client_destroy(client[i].mm);
+	finish();
 	for (unsigned int i = 0; i < N_GPUS; i++) {
 		vkf_mutex_lock(&executor[i].lock);
 		executor[i].end = true;
@@ -253,7 +276,6 @@ static void tasks_init(void)
 static uint64_t run(uint64_t seed)
 {
 	unsigned int n_done = 0, n_interrupted = 0;
-	char why[200];
 	uint64_t hash;
 
 	sim = sim_create(seed);
@@ -268,18 +290,6 @@ static uint64_t run(uint64_t seed)
 	}
 	assert_true(n_done > N_WORKERS * N_ROUNDS / 4);
 	assert_true(n_interrupted > 0);
-	if (mm_check(sys, why, sizeof(why)))
-		fail_msg("%s", why);
-	for (unsigned int i = 0; i < N_GPUS; i++) {
-		struct mm_device_usage usage;
-
-		mm_device_usage(dev[i], &usage);
-		assert_int_equal(usage.vram_managed + usage.gtt_used + usage.page_tables, 0);
-		mm_device_destroy(dev[i]);
-	}
-	mm_system_destroy(sys);
-	for (unsigned int i = 0; i < N_CLIENTS; i++)
-		free(client[i].pt);
 	hash = sim_trace_hash(sim);
 	sim_destroy(sim);
 	return hash;
@@ -303,9 +313,108 @@ static void the_same_seed_gives_the_same_run(void **state)
 	assert_true(run(8) != first);
 }
 
+/* ------------------------------------------------ who comes last */
+
+/* Two tasks, so that one often gets far ahead of the other. */
+#define N_SHORT_SEEDS 20000
+
+static struct mm_fence *last_fence;
+static struct mm_paging_job *last_job;
+
+static void signal_last(void *arg)
+{
+	if (last_job)
+		mm_paging_job_run(last_job);
+	else
+		mm_fence_signal(last_fence, 0);
+}
+
+static void keep_job(void *cookie, struct mm_paging_job *job)
+{
+	last_job = job;
+}
+
+static void do_nothing(struct mm_paging_job *job)
+{
+}
+
+static const struct mm_device_ops keeping_ops = { .run_job = keep_job };
+
+/* Let a task signal while main does @go; @sim is set up. */
+static void race(void (*go)(void))
+{
+	struct vkf_task *task;
+
+	assert_int_equal(sim_spawn(sim, "signaller", signal_last, NULL, &task), 0);
+	go();
+	vkf_join(task);
+}
+
+static struct mm_timeline *timeline;
+
+static void end_timeline(void)
+{
+	assert_int_equal(mm_fence_wait(&last_job->fence, VKF_FOREVER, false), 0);
+	mm_timeline_fini(timeline);
+	free(timeline);
+}
+
+static void a_timeline_may_go_as_soon_as_its_last_fence_has_signalled(void **state)
+{
+	for (uint64_t seed = 1; seed <= N_SHORT_SEEDS; seed++) {
+		struct mm_paging_job *job = calloc(1, sizeof(*job));
+
+		sim = sim_create(seed);
+		sim_install(sim);
+		timeline = calloc(1, sizeof(*timeline));
+		mm_timeline_init(timeline, 1, &keeping_ops, NULL);
+		mm_paging_job_init(job, NULL, do_nothing);
+		mm_timeline_submit(timeline, job);
+		race(end_timeline);
+		mm_fence_put(&job->fence);
+		sim_destroy(sim);
+	}
+	last_job = NULL;
+}
+
+static void end_system(void)
+{
+	mm_client_destroy(client[0].mm);
+	mm_device_destroy(dev[0]);
+	mm_device_destroy(dev[1]);
+	mm_system_destroy(sys);
+}
+
+static void a_system_may_go_as_soon_as_its_last_client_has(void **state)
+{
+	for (uint64_t seed = 1; seed <= N_SHORT_SEEDS; seed++) {
+		struct mm_bo_params params = { .kind = MM_BO_VRAM, .size = VKF_PAGE_SIZE };
+		struct mm_bo *bo;
+
+		sim = sim_create(seed);
+		sim_install(sim);
+		machine_init();
+		fix.config.pt_tables = 2;
+		assert_int_equal(mm_fixture_client_init(&fix, &client[0]), 0);
+		assert_int_equal(mm_bo_create(client[0].mm, dev[0], &params, &bo), 0);
+		last_fence = calloc(1, sizeof(*last_fence));
+		mm_fence_init(last_fence, NULL, 99, 1);
+		assert_int_equal(mm_resv_lock(bo->resv, false), 0);
+		assert_int_equal(mm_resv_reserve_locked(bo->resv, 1), 0);
+		mm_resv_add_locked(bo->resv, last_fence, MM_RESV_BOOKKEEP);
+		mm_resv_unlock(bo->resv);
+		mm_bo_put(bo);
+		race(end_system);
+		assert_int_equal(client[0].n_punched, 1);
+		mm_fence_put(last_fence);
+		free(client[0].pt);
+		sim_destroy(sim);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[N_SEEDS + 1];
+	struct CMUnitTest tests[N_SEEDS + 3];
 	const char *given = argc > 1 ? argv[1] : getenv("VKFD_SEED");
 	size_t n = given ? 1 : N_SEEDS;
 
@@ -314,7 +423,12 @@ int main(int argc, char **argv)
 		tests[i] = (struct CMUnitTest)cmocka_unit_test_prestate(
 			all_get_through_and_nothing_is_left, &seeds[i]);
 	}
-	if (!given)
+	if (!given) {
 		tests[n++] = (struct CMUnitTest)cmocka_unit_test(the_same_seed_gives_the_same_run);
+		tests[n++] = (struct CMUnitTest)cmocka_unit_test(
+			a_timeline_may_go_as_soon_as_its_last_fence_has_signalled);
+		tests[n++] = (struct CMUnitTest)cmocka_unit_test(
+			a_system_may_go_as_soon_as_its_last_client_has);
+	}
 	return _cmocka_run_group_tests("mm sim", tests, n, NULL, NULL);
 }
