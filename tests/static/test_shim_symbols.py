@@ -28,7 +28,7 @@ EXPORTS = set("""
 """.split())
 
 IMPORTS = set("""
-    __errno_location __register_atfork abort dlsym dlvsym fdopen getenv
+    __errno_location __register_atfork abort bcmp dlsym dlvsym fdopen getenv
     pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
     pthread_attr_setstacksize pthread_create sched_getcpu snprintf
     strchr strcmp strcspn strdup strlen strncmp strrchr sysconf
