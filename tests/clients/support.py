@@ -246,7 +246,8 @@ class TapResult(unittest.TestResult):
     def line(self, ok, name, suffix=""):
         self.n += 1
         print(f"{'ok' if ok else 'not ok'} {self.n} - {name}{suffix}")
-        for row in "\n".join(self.bad).rstrip().splitlines():
+        rows = "\n".join(self.bad).rstrip().splitlines()
+        for row in rows if len(rows) <= 80 else rows[:40] + ["..."] + rows[-40:]:
             print("# " + row[:400])
         took = time.monotonic() - self.began
         if took > 5:
