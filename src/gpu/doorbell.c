@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/doorbell.h"
 #include "gpu/aql.h"
+#include "gpu/pm4_queue.h"
 #include "gpu/sdma.h"
 
 /* 0, -ENODATA, or -EFAULT, which a step must see, too. */
@@ -9,7 +10,12 @@ static int look(struct gpu_worker *w, const struct gpu_queue *q)
 	int e;
 
 	gpu_worker_enter(w);
-	e = q->type == GPU_QUEUE_AQL ? gpu_aql_pending(w, q) : gpu_sdma_pending(w, q);
+	if (q->type == GPU_QUEUE_AQL)
+		e = gpu_aql_pending(w, q);
+	else if (q->type == GPU_QUEUE_PM4)
+		e = gpu_pm4_queue_pending(w, q);
+	else
+		e = gpu_sdma_pending(w, q);
 	gpu_worker_leave(w);
 	return e;
 }

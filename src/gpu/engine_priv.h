@@ -33,6 +33,7 @@
 #define GPU_STEP_PIECE   4
 #define GPU_BOUNCE_BYTES 4096
 #define GPU_IB_DEPTH     4
+#define GPU_SH_REGS      128
 /* At most one for the packet, one for the refusal, one for the inactive signal. */
 #define GPU_QUEUE_IRQS 3
 
@@ -76,6 +77,7 @@ struct gpu_queue {
 	uint32_t polls;
 	uint32_t depth; /* of @ib */
 	struct gpu_ib ib[GPU_IB_DEPTH];
+	uint32_t sh[GPU_SH_REGS]; /* COMPUTE_* registers as packets set them; 0 in a new queue */
 	uint64_t start_ts;
 	uint32_t n_irqs; /* raised by packets, but not in the interrupt ring yet */
 	struct gpu_irq irq[GPU_QUEUE_IRQS];

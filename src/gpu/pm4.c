@@ -2,12 +2,11 @@
 #include "gpu/pm4.h"
 #include "gpu/compare.h"
 #include "gpu/irq.h"
-#include "gpu/ring.h"
 #include "gpu/vmem.h"
 #include "spec/aql.h"
 #include "spec/pm4.h"
 
-#define MAX_FIXED_WORDS PM4_RELEASE_MEM_WORDS
+#define MAX_FIXED_WORDS PM4_ATOMIC_MEM_WORDS
 #define ADDR32(va)      VKF_ALIGN_DOWN(va, (uint64_t)4)
 #define ADDR64(va)      VKF_ALIGN_DOWN(va, (uint64_t)8)
 
@@ -18,15 +17,21 @@ struct pm4_packet {
 	uint32_t p[MAX_FIXED_WORDS]; /* what it begins with; zero behind its end */
 };
 
-typedef int (*pm4_run_fn)(struct gpu_worker *w, struct gpu_queue *q,
-			  const struct pm4_packet *packet);
+typedef int (*pm4_run_fn)(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet);
 
 static int bad(struct gpu_worker *w, const uint32_t *p)
 {
 	return gpu_bad(w, p[0], pm4_header_get_op(p), AQL_ERROR_VENDOR);
 }
 
-static int run_nothing(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
+/* A packet that goes on behind what is there yet: the rest of a ring will come if it has room,
+ * beside the word that keeps a full ring apart from an empty one. */
+static int cut_short(struct gpu_worker *w, const struct pm4_packet *packet, uint64_t words)
+{
+	return packet->s.wrap && words * 4 < packet->s.wrap ? -ENODATA : bad(w, packet->p);
+}
+
+static int run_nothing(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
 {
 	return 0;
 }
@@ -36,8 +41,7 @@ static bool writes_memory(uint32_t sel)
 	return sel == PM4_SEL_MEMORY_SYNC || sel == PM4_SEL_L2 || sel == PM4_SEL_MEMORY;
 }
 
-static int run_write_data(struct gpu_worker *w, struct gpu_queue *q,
-			  const struct pm4_packet *packet)
+static int run_write_data(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
 {
 	uint64_t dst = ADDR32(pm4_write_data_get_dst(packet->p));
 	uint32_t n = packet->words - PM4_WRITE_DATA_WORDS, data[2];
@@ -59,7 +63,7 @@ static int run_write_data(struct gpu_worker *w, struct gpu_queue *q,
 	return gpu_stream_copy_out(w, &packet->s, PM4_WRITE_DATA_WORDS * 4, dst, (uint64_t)n * 4);
 }
 
-static int run_wait(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
+static int run_wait(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
 	uint32_t value;
@@ -99,8 +103,7 @@ static int release_data(struct gpu_worker *w, struct gpu_queue *q, const uint32_
 	}
 }
 
-static int run_release_mem(struct gpu_worker *w, struct gpu_queue *q,
-			   const struct pm4_packet *packet)
+static int run_release_mem(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
 {
 	uint32_t int_sel = pm4_release_mem_get_int_sel(packet->p);
 	int e;
@@ -144,7 +147,7 @@ static int copy_data_source(struct gpu_worker *w, struct gpu_queue *q, const uin
 	}
 }
 
-static int run_copy_data(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
+static int run_copy_data(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
 	uint64_t dst = pm4_copy_data_get_dst(p), value;
@@ -165,7 +168,7 @@ static bool dma_in_memory(uint32_t sel)
 	return sel == PM4_DMA_ADDR || sel == PM4_DMA_ADDR_L2;
 }
 
-static int run_dma_data(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
+static int run_dma_data(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
 	uint64_t src = pm4_dma_data_get_src(p), dst = pm4_dma_data_get_dst(p);
@@ -192,21 +195,57 @@ static int run_dma_data(struct gpu_worker *w, struct gpu_queue *q, const struct 
 	return q->done < total ? -EINPROGRESS : 0;
 }
 
-static int run_indirect(struct gpu_worker *w, struct gpu_queue *q, const struct pm4_packet *packet)
+static int run_indirect(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
 {
 	const uint32_t *p = packet->p;
 	struct gpu_ib ib = { .va = ADDR32(pm4_ib_get_base(p)), .words = pm4_ib_get_size(p) };
 
 	if (!ib.words)
 		return 0;
+	if (pm4_ib_get_chain(p) ? !q->depth : q->depth == GPU_IB_DEPTH)
+		return bad(w, p);
 	if (!pm4_ib_get_chain(p)) {
-		if (q->depth == GPU_IB_DEPTH)
-			return bad(w, p);
-		q->ib[q->depth - 1].pos += packet->words;
+		if (q->depth)
+			q->ib[q->depth - 1].pos += packet->words;
 		q->depth++;
 	}
 	q->ib[q->depth - 1] = ib;
 	return -EINPROGRESS;
+}
+
+static int run_atomic(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
+{
+	const uint32_t *p = packet->p;
+	uint32_t op = pm4_atomic_mem_get_op(p);
+
+	if ((op != PM4_ATOMIC_ADD_RTN_64 && op != PM4_ATOMIC_ADD_64) ||
+	    pm4_atomic_mem_get_command(p) != PM4_ATOMIC_ONCE)
+		return bad(w, p);
+	return gpu_vmem_add64(w, q->gpu, ADDR64(pm4_atomic_mem_get_addr(p)),
+			      pm4_atomic_mem_get_data(p));
+}
+
+/* What is for other XCCs only belongs to this packet. */
+static int run_pred_exec(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
+{
+	uint32_t words = packet->words;
+
+	if (!(pm4_pred_exec_get_xcc(packet->p) & 1))
+		words += pm4_pred_exec_get_count(packet->p);
+	if (words > packet->s.avail / 4)
+		return cut_short(w, packet, words);
+	packet->words = words;
+	return 0;
+}
+
+static int run_set_sh_reg(struct gpu_worker *w, struct gpu_queue *q, struct pm4_packet *packet)
+{
+	uint32_t reg = pm4_set_sh_reg_get_reg(packet->p) - PM4_SH_FIRST;
+	uint32_t n = packet->words - PM4_SET_SH_REG_WORDS;
+
+	if (reg > PM4_SH_COUNT || n > PM4_SH_COUNT - reg)
+		return bad(w, packet->p);
+	return gpu_stream_read(w, &packet->s, PM4_SET_SH_REG_WORDS, q->sh + reg, n);
 }
 
 /* struct pm4_op - one packet that we know; @words: what it has at least, the header included */
@@ -217,6 +256,8 @@ struct pm4_op {
 
 static const struct pm4_op ops[] = {
 	{ PM4_OP_NOP, 1, run_nothing },
+	{ PM4_OP_ATOMIC_MEM, PM4_ATOMIC_MEM_WORDS, run_atomic },
+	{ PM4_OP_PRED_EXEC, PM4_PRED_EXEC_WORDS, run_pred_exec },
 	{ PM4_OP_WRITE_DATA, PM4_WRITE_DATA_WORDS, run_write_data },
 	{ PM4_OP_WAIT_REG_MEM, PM4_WAIT_WORDS, run_wait },
 	{ PM4_OP_INDIRECT_BUFFER, PM4_IB_WORDS, run_indirect },
@@ -226,6 +267,7 @@ static const struct pm4_op ops[] = {
 	{ PM4_OP_DMA_DATA, PM4_DMA_DATA_WORDS, run_dma_data },
 	/* There is no cache to invalidate: every access sees the one copy in memory. */
 	{ PM4_OP_ACQUIRE_MEM, 2, run_nothing },
+	{ PM4_OP_SET_SH_REG, PM4_SET_SH_REG_WORDS, run_set_sh_reg },
 };
 
 static const struct pm4_op *find_op(uint32_t op)
@@ -250,7 +292,8 @@ static uint32_t packet_words(const uint32_t *p)
 
 static int fetch(struct gpu_worker *w, struct pm4_packet *packet, pm4_run_fn *ret_run)
 {
-	uint32_t *p = packet->p, have = (uint32_t)(packet->s.avail / 4);
+	uint64_t have = packet->s.avail / 4;
+	uint32_t *p = packet->p;
 	const struct pm4_op *op;
 	int e;
 
@@ -264,8 +307,10 @@ static int fetch(struct gpu_worker *w, struct pm4_packet *packet, pm4_run_fn *re
 	}
 	op = pm4_header_get_type(p) == PM4_TYPE_3 ? find_op(pm4_header_get_op(p)) : NULL;
 	packet->words = packet_words(p);
-	if (!op || packet->words > have || packet->words < op->words)
+	if (!op || packet->words < op->words)
 		return bad(w, p);
+	if (packet->words > have)
+		return cut_short(w, packet, packet->words);
 	e = gpu_stream_read(w, &packet->s, 1, p + 1, op->words - 1u);
 	if (!e)
 		*ret_run = op->run;
@@ -278,6 +323,21 @@ static int leave_ended(struct gpu_queue *q)
 	while (q->depth && q->ib[q->depth - 1].pos >= q->ib[q->depth - 1].words)
 		q->depth--;
 	return q->depth ? -EINPROGRESS : 0;
+}
+
+int gpu_pm4_packet(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		   uint32_t *ret_words)
+{
+	struct pm4_packet packet = { .s = *s };
+	pm4_run_fn run;
+	int e;
+
+	e = fetch(w, &packet, &run);
+	if (!e)
+		e = run(w, q, &packet);
+	if (!e)
+		*ret_words = packet.words;
+	return e;
 }
 
 int gpu_pm4_begin(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
@@ -293,18 +353,15 @@ int gpu_pm4_begin(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
 
 int gpu_pm4_step(struct gpu_worker *w, struct gpu_queue *q)
 {
-	struct pm4_packet packet = { 0 };
-	pm4_run_fn run;
+	struct gpu_stream s;
+	uint32_t words;
 	int e;
 
-	gpu_stream_ib(q, &q->ib[q->depth - 1], &packet.s);
-	e = fetch(w, &packet, &run);
-	if (e)
-		return e;
-	e = run(w, q, &packet);
+	gpu_stream_ib(q, &q->ib[q->depth - 1], &s);
+	e = gpu_pm4_packet(w, q, &s, &words);
 	if (e)
 		return e;
 	q->done = 0;
-	q->ib[q->depth - 1].pos += packet.words;
+	q->ib[q->depth - 1].pos += words;
 	return leave_ended(q);
 }

@@ -2,6 +2,7 @@
 #include "gpu/queue.h"
 #include "gpu/aql.h"
 #include "gpu/irq.h"
+#include "gpu/pm4_queue.h"
 #include "gpu/sdma.h"
 #include "spec/aql.h"
 
@@ -44,11 +45,14 @@ static void start(const struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 	q->running = q->gpu < e->n_gpus && ring_usable(q) &&
 		     atomic_load_explicit(&q->cq->error, memory_order_acquire) == GPU_QERR_NONE;
 	q->blocked = false;
+	/* A queue that has completed nothing is a new one, or sets its registers again. */
+	if (!resumed && !atomic_load_explicit(&q->cq->packets, memory_order_relaxed))
+		memset(q->sh, 0, sizeof(q->sh));
 	if (resumed && same_packet)
 		return;
 	drop_progress(q);
 	q->rptr = atomic_load_explicit(&q->cq->rptr, memory_order_relaxed);
-	if (q->type != GPU_QUEUE_AQL)
+	if (q->type == GPU_QUEUE_SDMA || q->type == GPU_QUEUE_SDMA_XGMI)
 		q->rptr = VKF_ALIGN_DOWN(q->rptr, (uint64_t)4);
 }
 
@@ -96,6 +100,8 @@ static int step(struct gpu_worker *w, struct gpu_queue *q)
 		return gpu_sdma_step(w, q);
 	case GPU_QUEUE_AQL:
 		return gpu_aql_step(w, q);
+	case GPU_QUEUE_PM4:
+		return gpu_pm4_queue_step(w, q);
 	default:
 		return gpu_bad(w, 0, 0, 0);
 	}

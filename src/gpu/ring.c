@@ -4,6 +4,7 @@
 
 #define RING_ALIGN    UINT64_C(256)
 #define POINTER_ALIGN UINT64_C(8)
+#define RPTR32_ALIGN  UINT64_C(4)
 
 void gpu_stream_ring(const struct gpu_queue *q, uint64_t pos, uint64_t avail,
 		     struct gpu_stream *ret)
@@ -86,5 +87,8 @@ int gpu_ring_publish(struct gpu_worker *w, struct gpu_queue *q, uint64_t rptr)
 	q->rptr = rptr;
 	atomic_store_explicit(&q->cq->rptr, rptr, memory_order_relaxed);
 	atomic_fetch_add_explicit(&q->cq->packets, 1, memory_order_relaxed);
+	if (q->type == GPU_QUEUE_PM4)
+		return gpu_vmem_store32(w, q->gpu, VKF_ALIGN_DOWN(q->rptr_va, RPTR32_ALIGN),
+					(uint32_t)rptr);
 	return gpu_vmem_store64(w, q->gpu, VKF_ALIGN_DOWN(q->rptr_va, POINTER_ALIGN), rptr);
 }

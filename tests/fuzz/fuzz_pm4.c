@@ -2,12 +2,14 @@
 #include <string.h>
 #include "gpu_fuzz.h"
 
-/* The input without its header is the indirect buffer: one AQL slot jumps to it. */
+/* The input without its header is the indirect buffer that one AQL slot jumps to; or, where
+ * USER_QUEUE is set, the ring of a PM4 queue and then an indirect buffer. */
+#define USER_QUEUE 128
 
 static const struct {
 	uint8_t op, words;
 } ops[] = {
-	{ 0x10, 3 }, { 0x37, 6 }, { 0x37, 5 }, { 0x3c, 7 }, { 0x3f, 4 }, { 0x40, 6 },
+	{ 0x10, 3 }, { 0x1e, 9 }, { 0x23, 2 }, { 0x76, 4 }, { 0x37, 6 }, { 0x37, 5 }, { 0x3c, 7 }, { 0x3f, 4 }, { 0x40, 6 },
 	{ 0x46, 2 }, { 0x49, 8 }, { 0x50, 7 }, { 0x50, 7 }, { 0x58, 7 }, { 0x58, 7 },
 };
 
@@ -27,6 +29,16 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 	for (i = 1; i < words; i++)
 		p[i] = fuzz_next(rng) & fuzz_next(rng) & 0xff;
 	switch (ops[which].op) {
+	case 0x1e:
+		p[1] = (n & 0xf00 ? 0x2f : n >> 12 & 0x7f) | (n & 0xf0000 ? 0u : n >> 20 & 15) << 8;
+		put(p + 2, fuzz_address(rng));
+		break;
+	case 0x23:
+		p[1] = (n >> 8 & 15) | (n >> 12 & 3) << 24;
+		break;
+	case 0x76:
+		p[1] = 0x200 + (n >> 8 & 0x7f) + (n >> 16 & 15 ? 0 : n >> 20 & 0x3ff);
+		break;
 	case 0x37:
 		p[1] = (n & 0xf00 ? 5u : n >> 12 & 7) << 8 | (n >> 15 & 1) << 16;
 		put(p + 2, fuzz_address(rng));
@@ -60,7 +72,7 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 	return words;
 }
 
-size_t fuzz_generate(struct fuzz_rng *rng, uint8_t data[FUZZ_MAX])
+static void make_page(struct fuzz_rng *rng, uint8_t *to)
 {
 	uint32_t words[1024 + 16], n = 0, i;
 
@@ -68,20 +80,30 @@ size_t fuzz_generate(struct fuzz_rng *rng, uint8_t data[FUZZ_MAX])
 		n += make_packet(rng, words + n);
 	for (i = fuzz_next(rng) % 4; i; i--)
 		words[fuzz_next(rng) % n] ^= 1u << (fuzz_next(rng) % 32);
-	for (i = 0; i < FUZZ_HEADER; i++)
-		data[i] = (uint8_t)(fuzz_next(rng) & fuzz_next(rng));
-	memcpy(data + FUZZ_HEADER, words, 4096);
-	return FUZZ_HEADER + 4096;
+	memcpy(to, words, 4096);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+size_t fuzz_generate(struct fuzz_rng *rng, uint8_t data[FUZZ_MAX])
+{
+	uint32_t i;
+
+	make_page(rng, data + FUZZ_HEADER);
+	make_page(rng, data + FUZZ_HEADER + 4096);
+	for (i = 0; i < FUZZ_HEADER; i++)
+		data[i] = (uint8_t)(fuzz_next(rng) & fuzz_next(rng));
+	if (fuzz_next(rng) & 1)
+		data[0] ^= USER_QUEUE;
+	/* A packet most often begins where the read pointer is. */
+	if (fuzz_next(rng) % 8)
+		data[0] &= (uint8_t)~32, data[1] = 0;
+	return FUZZ_HEADER + 8192;
+}
+
+static void run_jump(const uint8_t *data, size_t n)
 {
 	static uint8_t input[FUZZ_MAX];
 	const uint32_t slot[] = { 1u << 16, 0xc0023f00, 0x14000, 0, 1024 | 1u << 23, 10 };
-	size_t n = size < FUZZ_HEADER ? 0 : size - FUZZ_HEADER;
 
-	if (size < FUZZ_HEADER)
-		return 0;
 	memset(input, 0, sizeof(input));
 	/* What goes wrong is the input's choice; where the slot is, is not. */
 	memcpy(input + 4, data + 4, 4);
@@ -89,5 +111,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(input + FUZZ_HEADER, slot, sizeof(slot));
 	memcpy(input + FUZZ_HEADER + 4096, data + FUZZ_HEADER, n < 4096 ? n : 4096);
 	fuzz_run(GPU_QUEUE_AQL, input, sizeof(input));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < FUZZ_HEADER)
+		return 0;
+	if (data[0] & USER_QUEUE)
+		fuzz_run(GPU_QUEUE_PM4, data, size);
+	else
+		run_jump(data, size - FUZZ_HEADER);
 	return 0;
 }

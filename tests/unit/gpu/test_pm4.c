@@ -150,6 +150,29 @@ static void test_dma_data_copies_and_fills_in_pieces(void **state)
 	assert_int_equal(*fx_words(fx, FX_DATA), 1);
 }
 
+static void test_an_atomic_adds(void **state)
+{
+	struct fixture *fx = *state;
+
+	*fx_u64(fx, FX_DATA) = 10;
+	SUBMIT(fx, P_ATOMIC(0x2f, DST, UINT64_MAX), P_ATOMIC(0x6f, DST, UINT64_C(0x100000000)));
+	expect_done(fx, 1);
+	assert_int_equal(*fx_u64(fx, FX_DATA), UINT64_C(0x100000009));
+}
+
+static void test_what_is_for_other_dies_is_skipped(void **state)
+{
+	struct fixture *fx = *state;
+
+	SUBMIT(fx, P_PRED(5, 1), P_WRITE(5, DST, 1), 1, P_PRED(10, 2), P_WRITE(5, DST + 4, 1), 2,
+	       P_WRITE(5, DST + 8, 1), 3, P_PRED(5, 3), P_WRITE(5, DST + 12, 1), 4, P_PRED(0, 0));
+	expect_done(fx, 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[0], 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[1], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[2], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[3], 4);
+}
+
 static void test_an_overlapping_dma_is_a_move(void **state)
 {
 	struct fixture *fx = *state;
@@ -264,7 +287,7 @@ static void test_short_and_cut_packets_are_refused(void **state)
 
 static void test_registers_and_odd_forms_are_refused(void **state)
 {
-	static const uint32_t bad[][8] = {
+	static const uint32_t bad[][9] = {
 		{ P_WRITE(0, DST, 1), 1 },
 		{ P_WRITE(3, DST, 1), 1 },
 		{ P_WAIT(7, DST, 0, 0) },
@@ -277,6 +300,13 @@ static void test_registers_and_odd_forms_are_refused(void **state)
 		{ P_COPY_DATA(1, 0, 0, DST, DST) },
 		{ P_COPY_DATA(6, 5, 0, DST, DST) },
 		{ P_COPY_DATA(3, 5, 0, DST, DST) },
+		{ P_HEADER(0x1e, 9), 0x28, FX_ADDR(DST), FX_ADDR(1) },
+		{ P_HEADER(0x1e, 9), 0x2f | 1u << 8, FX_ADDR(DST), FX_ADDR(1) },
+		{ P_PRED(8, 2) }, /* beyond the buffer */
+		{ P_SET_SH(0x1ff, 1), 1 },
+		{ P_SET_SH(0x280, 1), 1 },
+		{ P_SET_SH(0x27f, 2), 1, 2 },
+		{ P_SET_SH(0xffff, 1), 1 },
 		{ P_DMA(1, DST, DST, 4) },
 		{ P_DMA(2, 1, DST + 1, 4) },
 		{ P_DMA(2, 1, DST, 5) },
@@ -289,7 +319,7 @@ static void test_registers_and_odd_forms_are_refused(void **state)
 	unsigned int i;
 
 	for (i = 0; i < VKF_ARRAY_SIZE(bad); i++) {
-		submit(fx, bad[i], 32);
+		submit(fx, bad[i], sizeof(bad[i]));
 		expect_refused(fx, bad[i][0]);
 		assert_int_equal(*fx_words(fx, FX_DATA), 0);
 		again(fx);
@@ -337,6 +367,8 @@ int main(void)
 		PM4_TEST(test_release_mem_writes_and_interrupts),
 		PM4_TEST(test_copy_data_knows_its_sources),
 		PM4_TEST(test_dma_data_copies_and_fills_in_pieces),
+		PM4_TEST(test_an_atomic_adds),
+		PM4_TEST(test_what_is_for_other_dies_is_skipped),
 		PM4_TEST(test_an_overlapping_dma_is_a_move),
 		PM4_TEST(test_buffers_call_each_other_and_return),
 		PM4_TEST(test_a_call_at_the_end_returns_from_both),

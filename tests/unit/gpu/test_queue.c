@@ -226,12 +226,12 @@ static void test_a_fault_leaves_the_other_queues_alone(void **state)
 	assert_int_equal(fx->ctrl->queue[1].error, GPU_QERR_NONE);
 }
 
-static void test_a_pm4_queue_is_refused(void **state)
+static void test_a_queue_of_no_known_type_is_refused(void **state)
 {
 	struct fixture *fx = *state;
 	struct gpu_irq irq;
 
-	fx_queue(fx, GPU_QUEUE_PM4);
+	fx_queue(fx, GPU_QUEUE_SDMA_XGMI + 1);
 	assert_int_equal(fx_run(fx), 0);
 	assert_true(fx_irq(fx, &irq));
 	assert_int_equal(irq.type, GPU_IRQ_BAD_PACKET);
@@ -319,7 +319,7 @@ int main(void)
 		FX_TEST(test_no_queue_has_more_than_its_turn),
 		FX_TEST(test_a_long_copy_shares_the_engine),
 		FX_TEST(test_a_fault_leaves_the_other_queues_alone),
-		FX_TEST(test_a_pm4_queue_is_refused),
+		FX_TEST(test_a_queue_of_no_known_type_is_refused),
 		FX_TEST(test_impossible_parameters_run_nothing),
 		FX_TEST(test_parameters_changed_while_running_have_no_effect),
 		FX_TEST(test_a_new_engine_takes_over),

@@ -94,6 +94,7 @@ static void test_publishing_writes_the_pointer_and_counts(void **state)
 	struct gpu_worker *w = enter(fx);
 	uint64_t wptr;
 
+	q.type = GPU_QUEUE_SDMA;
 	*fx_u64(fx, FX_WPTR) = UINT64_C(0x123456789a);
 	assert_int_equal(gpu_ring_wptr(w, &q, &wptr), 0);
 	assert_int_equal(wptr, UINT64_C(0x123456789a));
