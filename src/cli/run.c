@@ -82,7 +82,9 @@ static void be_driver(const struct run *run, const struct machine_profile *profi
 	int r;
 
 	setsid();
-	if (chdir("/") < 0)
+	/* A program in the background may keep the driver after the rest of a pipeline has ended: its
+	 * ends are not the driver's to hold. What it has to say goes to stderr while we live. */
+	if (chdir("/") < 0 || daemon_null_fd(STDIN_FILENO) || daemon_null_fd(STDOUT_FILENO))
 		_exit(CLI_FAILED);
 	r = cli_prepare_driver(profile);
 	if (!r) {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -27,7 +28,19 @@ static int try_connect(const struct sockaddr_un *addr)
 	return r;
 }
 
-/* A socket that nobody listens on any more is in the way: it is replaced. */
+/* A socket that nobody listens on any more is in the way, and is removed; anything else is not ours
+ * to remove. Return: 0, or -EADDRINUSE. */
+static int make_way(const struct sockaddr_un *addr)
+{
+	struct stat st;
+
+	if (lstat(addr->sun_path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode) || try_connect(addr) != -ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(addr->sun_path) < 0 ? -errno : 0;
+}
+
 static int listen_at(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -36,11 +49,9 @@ static int listen_at(const char *path)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(addr.sun_path, path);
-	r = try_connect(&addr);
-	if (r == 0)
-		return -EADDRINUSE;
-	if (r == -ECONNREFUSED)
-		unlink(path);
+	r = make_way(&addr);
+	if (r)
+		return r;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;

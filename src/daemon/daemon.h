@@ -22,11 +22,15 @@ struct daemon_config {
 	const struct machine_profile *profile;
 	const char *runtime;      /* an existing empty directory, from daemon_runtime_make() */
 	int extra_listen_fd;      /* one more listening socket (serve --socket, activation), or -1 */
-	/* The driver ends when this reads EOF and no client is left; -1: it ends on SIGTERM only. */
+	/* The driver ends when this reads EOF and no client is left, and says nothing on stderr from
+	 * then on; -1: it ends on SIGTERM only. */
 	int lifetime_fd;
 	int ready_fd;             /* one byte is written when programs may connect, then closed; or -1 */
 	bool notify;              /* tell the service manager as well (sd_notify) */
 };
+
+/* Make descriptor @fd /dev/null. Return: 0 or -errno. */
+int daemon_null_fd(int fd);
 
 /* Become the driver; returns when it has ended and left nothing. Return: 0 or -errno. */
 int daemon_run(const struct daemon_config *config);
