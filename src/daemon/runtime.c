@@ -159,3 +159,14 @@ int daemon_runtime_make(char *path, size_t path_len)
 		daemon_runtime_remove(path);
 	return r;
 }
+
+int daemon_null_fd(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), r;
+
+	if (null < 0)
+		return -errno;
+	r = dup2(null, fd) < 0 ? -errno : 0;
+	close(null);
+	return r;
+}
