@@ -9,6 +9,7 @@
 #include "daemon/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,7 +17,7 @@
 
 #define MAX_CONNS 4096
 
-static void reply(struct conn *c, const struct wire_welcome *w, const int *fds, unsigned int n_fds)
+int conn_reply(int fd, const struct wire_welcome *w, const int *fds, unsigned int n_fds)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int) * WIRE_N_REGIONS)];
@@ -37,8 +38,13 @@ static void reply(struct conn *c, const struct wire_welcome *w, const int *fds, 
 		cm->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
 		memcpy(CMSG_DATA(cm), fds, sizeof(int) * n_fds);
 	}
-	/* A peer that does not read its answer loses it, and its connection with the next event. */
-	(void)!sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* A peer that cannot be answered, because it does not read or is gone, loses its connection. */
+static int reply(struct conn *c, const struct wire_welcome *w, const int *fds, unsigned int n_fds)
+{
+	return conn_reply(c->fd, w, fds, n_fds);
 }
 
 static int refuse(struct conn *c, int err)
@@ -73,8 +79,7 @@ static int hello_session(struct conn *c, const struct wire_hello *h)
 		fds[i] = session->regions[i].fd;
 		w.region_bytes[i] = session->regions[i].size;
 	}
-	reply(c, &w, fds, WIRE_N_REGIONS);
-	return 0;
+	return reply(c, &w, fds, WIRE_N_REGIONS);
 }
 
 static void describe_file(const struct conn *c, struct wire_welcome *w)
@@ -99,8 +104,7 @@ static int hello_file(struct conn *c, const struct wire_hello *h)
 	c->major = h->major;
 	c->minor = h->minor;
 	describe_file(c, &w);
-	reply(c, &w, NULL, 0);
-	return 0;
+	return reply(c, &w, NULL, 0);
 }
 
 static int hello_engine(struct conn *c, const struct wire_hello *h)
@@ -112,23 +116,16 @@ static int hello_engine(struct conn *c, const struct wire_hello *h)
 		return refuse(c, -EACCES);
 	if (session->engine)
 		return refuse(c, -EBUSY);
-	session->engine = c;
 	c->session = session;
-	atomic_store(&session->engine_fd, c->fd);
-	reply(c, &w, NULL, 0);
-	return 0;
+	session_set_engine(session, c);
+	return reply(c, &w, NULL, 0);
 }
 
 static int hello_query(struct conn *c, const struct wire_hello *h)
 {
-	struct wire_welcome w = { .magic = WIRE_MAGIC };
-	int fd = query_open(c->server, h->name);
+	int r = query_answer(c->server, c->fd, h->name);
 
-	if (fd < 0)
-		return refuse(c, fd);
-	reply(c, &w, &fd, 1);
-	close(fd);
-	return 0;
+	return r ? refuse(c, r) : 0;
 }
 
 static int take_hello(struct conn *c, const struct wire_hello *h, size_t len)
@@ -151,12 +148,19 @@ static int take_hello(struct conn *c, const struct wire_hello *h, size_t len)
 	return kinds[h->kind](c, h);
 }
 
+static int open_slot(struct conn *c, unsigned int slot)
+{
+	int r = session_open_slot(c->session, slot);
+
+	return r ? refuse(c, r) : 0;
+}
+
 static int take_msg(struct conn *c, const struct wire_msg *m, size_t len)
 {
 	if (len != sizeof(*m))
 		return refuse(c, -EPROTO);
 	if (c->kind == WIRE_SESSION && m->op == WIRE_SLOT_OPEN)
-		return session_open_slot(c->session, m->slot);
+		return open_slot(c, m->slot);
 	if (c->kind == WIRE_SESSION && m->op == WIRE_CANCEL) {
 		session_cancel(c->session, m->slot, m->seq);
 		return 0;
@@ -165,8 +169,7 @@ static int take_msg(struct conn *c, const struct wire_msg *m, size_t len)
 		struct wire_welcome w = { .magic = WIRE_MAGIC };
 
 		describe_file(c, &w);
-		reply(c, &w, NULL, 0);
-		return 0;
+		return reply(c, &w, NULL, 0);
 	}
 	return refuse(c, -EINVAL);
 }
@@ -176,11 +179,7 @@ void conn_close(struct conn *c)
 	struct server *s = c->server;
 
 	if (c->session && c->kind == WIRE_ENGINE) {
-		/* Whatever the engine was doing, it does no more. */
-		atomic_store(&c->session->engine_fd, -1);
-		c->session->engine = NULL;
-		atomic_store(&((struct gpu_ctrl *)c->session->regions[WIRE_REGION_CTRL].base)->engine,
-			     GPU_ENGINE_DEAD);
+		session_set_engine(c->session, NULL);
 	} else if (c->session) {
 		c->session->conn = NULL;
 		session_end(c->session);
@@ -221,14 +220,37 @@ static int on_conn(sd_event_source *source, int fd, uint32_t revents, void *user
 	return 0;
 }
 
-int conn_accept(struct server *s, int listen_fd)
+static int accept_from(int listen_fd)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Without a descriptor to take it, a program would wait in the queue, and the listening socket stay
+ * readable: it gets the one kept for this, and its end at once. */
+static void turn_away(struct server *s, int listen_fd)
+{
+	int fd;
+
+	if (s->spare_fd >= 0)
+		close(s->spare_fd);
+	fd = accept_from(listen_fd);
+	if (fd >= 0)
+		close(fd);
+	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+int conn_accept(struct server *s, int listen_fd)
+{
+	int fd = accept_from(listen_fd);
 	struct conn *c;
 	int r;
 
+	if (fd == -EMFILE || fd == -ENFILE)
+		turn_away(s, listen_fd);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	c = s->n_conns < MAX_CONNS ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);

@@ -2,6 +2,9 @@
 /**
  * DOC: Texts that are asked for by name
  *
+ * The status waits for locks of clients, who may hold them as long as an engine is
+ * waited for, so a task of its own writes it; nothing else keeps the main loop.
+ *
  *	status		a JSON object: what vkfd status shows
  *	runtime		the runtime directory
  *	file:PATH	the present content of a live file of the tree
@@ -9,6 +12,7 @@
 #include "daemon/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +21,8 @@
 #include <unistd.h>
 #include "mm/device.h"
 #include "mm/system.h"
+
+#define MAX_QUERIES 16
 
 static int text_fd(const char *text, size_t len)
 {
@@ -36,21 +42,35 @@ struct status {
 	json_t *clients;
 };
 
+/* A program's name is any bytes, and cut off anywhere; a JSON text is UTF-8. */
+static void printable(char to[16], const char from[16])
+{
+	json_t *as_it_is = json_string(from);
+
+	memcpy(to, from, 16);
+	for (char *c = to; !as_it_is && *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	json_decref(as_it_is);
+}
+
 static void add_client(void *cookie, const struct driver_client_stat *stat)
 {
 	struct status *st = cookie;
 	const struct machine_profile *p = st->server->config->profile;
 	json_t *gpus = json_array();
+	char comm[sizeof(stat->comm)];
 
 	for (unsigned int i = 0; i < p->n_gpus; i++)
 		json_array_append_new(gpus, json_pack("{s:i, s:i, s:I, s:i}", "gpu", i, "gpu_id",
 						      p->gpus[i].gpu_id, "vram",
 						      (json_int_t)stat->kfd.vram[i], "queues",
 						      stat->kfd.queues[i]));
+	printable(comm, stat->comm);
 	json_array_append_new(
 		st->clients,
 		json_pack("{s:i, s:s, s:o, s:I, s:I, s:i, s:i, s:i}", "pid", stat->pid, "comm",
-			  stat->comm, "gpus", gpus, "gtt", (json_int_t)stat->kfd.gtt, "userptr",
+			  comm, "gpus", gpus, "gtt", (json_int_t)stat->kfd.gtt, "userptr",
 			  (json_int_t)stat->kfd.userptr, "queues", stat->kfd.n_queues, "events",
 			  stat->kfd.n_events, "buffers", stat->kfd.n_buffers));
 }
@@ -107,13 +127,77 @@ static int query_file(struct server *s, const char *path)
 	return n < 0 ? n : text_fd(buf, (size_t)n);
 }
 
-int query_open(struct server *s, const char *name)
+/* struct query - one that a task answers */
+struct query {
+	struct vkf_list link; /* in server.answered */
+	struct server *server;
+	struct vkf_task *task;
+	int fd;               /* a copy of the connection's descriptor */
+};
+
+/* Give the text in @text, or say why there is none. */
+static int answer(int fd, int text)
+{
+	struct wire_welcome w = { .magic = WIRE_MAGIC, .status = text < 0 ? text : 0 };
+	int r = conn_reply(fd, &w, &text, text >= 0);
+
+	if (text >= 0)
+		close(text);
+	return r;
+}
+
+static void query_task(void *arg)
+{
+	struct query *q = arg;
+
+	answer(q->fd, query_status(q->server));
+	close(q->fd);
+	server_hand_over(q->server, &q->server->answered, &q->link);
+}
+
+static int start_query(struct server *s, int fd)
+{
+	struct query *q;
+	int r = -ENOMEM;
+
+	if (s->n_queries >= MAX_QUERIES)
+		return -EAGAIN;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	q->server = s;
+	q->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	r = q->fd < 0 ? -errno : vkf_spawn("vkfd-query", query_task, q, &q->task);
+	if (r) {
+		if (q->fd >= 0)
+			close(q->fd);
+		free(q);
+		return r;
+	}
+	s->n_queries++;
+	return 0;
+}
+
+void query_collect(struct server *s)
+{
+	struct vkf_list *item;
+
+	while ((item = server_take_over(s, &s->answered))) {
+		struct query *q = vkf_container_of(item, struct query, link);
+
+		vkf_join(q->task);
+		s->n_queries--;
+		free(q);
+	}
+}
+
+int query_answer(struct server *s, int fd, const char *name)
 {
 	if (!strcmp(name, "status"))
-		return query_status(s);
+		return start_query(s, fd);
 	if (!strcmp(name, "runtime"))
-		return text_fd(s->config->runtime, strlen(s->config->runtime));
+		return answer(fd, text_fd(s->config->runtime, strlen(s->config->runtime)));
 	if (!strncmp(name, "file:", 5))
-		return query_file(s, name + 5);
+		return answer(fd, query_file(s, name + 5));
 	return -ENOENT;
 }

@@ -105,7 +105,15 @@ static const struct vkf_call_ops slot_call_ops = {
 	.render_of_fd = slot_render_of_fd,
 };
 
-/* Copy what the program said, once, and drop what does not hold. */
+/* What the program said, copied once: what is checked below is what is used, whatever the program
+ * makes of its own words meanwhile. */
+static void take_head(struct wire_slot_head *ret, const struct wire_slot_head *shared)
+{
+	memcpy(ret, shared, sizeof(*ret));
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Keep what holds. */
 static int take_request(struct slot_call *sc, const struct wire_slot_head *h)
 {
 	if (h->n_segs > WIRE_SLOT_SEGS || h->n_fds > WIRE_SLOT_FDS)
@@ -134,26 +142,25 @@ static void give_answer(const struct slot_call *sc, struct wire_slot_head *h)
 		driver_file_put(sc->files[i]);
 }
 
-static int serve_ioctl(struct slot_call *sc, struct wire_slot_head *h, struct driver_file *f)
+static int serve_ioctl(struct slot_call *sc, const struct wire_slot_head *rq, struct driver_file *f)
 {
-	uint32_t cmd = h->cmd;
-	uint64_t arg = h->arg;
-	int r = take_request(sc, h);
+	int r = take_request(sc, rq);
 
 	if (!r)
-		r = driver_ioctl(sc->session->client, f, &sc->call, cmd, arg);
-	give_answer(sc, h);
+		r = driver_ioctl(sc->session->client, f, &sc->call, rq->cmd, rq->arg);
+	give_answer(sc, &sc->slot->head);
 	return r;
 }
 
-static int serve_mmap(struct slot_call *sc, struct wire_slot_head *h, struct driver_file *f)
+static int serve_mmap(struct slot_call *sc, const struct wire_slot_head *rq, struct driver_file *f)
 {
 	static const uint32_t region[] = {
 		[MACHINE_MAP_ARENA] = WIRE_REGION_ARENA,
 		[MACHINE_MAP_BAR] = WIRE_REGION_BAR,
 	};
+	struct wire_slot_head *h = &sc->slot->head;
 	struct machine_map map;
-	int r = driver_mmap(sc->session->client, f, h->arg, h->len, h->prot, h->flags, &map);
+	int r = driver_mmap(sc->session->client, f, rq->arg, rq->len, rq->prot, rq->flags, &map);
 
 	if (r)
 		return r;
@@ -166,21 +173,23 @@ static int serve_mmap(struct slot_call *sc, struct wire_slot_head *h, struct dri
 static int serve_call(struct session *s, struct wire_slot *slot)
 {
 	struct slot_call sc = { .call = { &slot_call_ops }, .session = s, .slot = slot };
-	struct wire_slot_head *h = &slot->head;
-	uint32_t call = h->call;
+	struct wire_slot_head rq;
 	struct driver_file *f;
 	int r;
 
-	if (call == WIRE_CALL_NOP)
+	take_head(&rq, &slot->head);
+	if (rq.call == WIRE_CALL_NOP)
 		return 0;
-	if (call != WIRE_CALL_IOCTL && call != WIRE_CALL_MMAP)
+	if (rq.call != WIRE_CALL_IOCTL && rq.call != WIRE_CALL_MMAP)
 		return -EINVAL;
-	f = driver_file_lookup(s->server->driver, h->file);
+	f = driver_file_lookup(s->server->driver, rq.file);
 	if (!f)
 		return -EBADF;
-	r = call == WIRE_CALL_IOCTL ? serve_ioctl(&sc, h, f) : serve_mmap(&sc, h, f);
+	r = rq.call == WIRE_CALL_IOCTL ? serve_ioctl(&sc, &rq, f) : serve_mmap(&sc, &rq, f);
 	driver_file_put(f);
-	return r == -VKF_ERESTARTSYS ? -EINTR : r;
+	if (r != -VKF_ERESTARTSYS)
+		return r;
+	return atomic_load(&s->closing) ? -EIO : -EINTR;
 }
 
 static bool program_is_elsewhere(const struct wire_slot_head *h)
@@ -215,6 +224,9 @@ static void begin_call(struct session_slot *sl, uint32_t seq)
 	vkf_task_clear_interrupt();
 	sl->busy = true;
 	sl->seq = seq;
+	if (sl->cancelled && sl->cancelled_seq == seq)
+		vkf_task_interrupt(vkf_current());
+	sl->cancelled = false;
 	vkf_mutex_unlock(&sl->lock);
 }
 
@@ -238,9 +250,6 @@ void serve_slot(void *arg)
 
 		atomic_store_explicit(&h->driver_cpu, sched_getcpu(), memory_order_relaxed);
 		begin_call(sl, h->seq);
-		/* Closing interrupts whoever it finds busy; it may have looked just before. */
-		if (atomic_load(&s->closing))
-			vkf_task_interrupt(vkf_current());
 		h->result = serve_call(s, slot);
 		end_call(sl);
 		/* Only the program and the end of the session leave SUBMITTED otherwise. */

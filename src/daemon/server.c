@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
@@ -21,8 +23,31 @@ void server_check_idle(struct server *s)
 {
 	bool over = s->stopping || (s->config->lifetime_fd >= 0 && s->lifetime_over);
 
-	if (over && vkf_list_empty(&s->sessions) && (s->stopping || !s->n_conns))
+	if (over && vkf_list_empty(&s->sessions) && !s->n_queries && (s->stopping || !s->n_conns))
 		sd_event_exit(s->event, 0);
+}
+
+void server_hand_over(struct server *s, struct vkf_list *list, struct vkf_list *item)
+{
+	uint64_t one = 1;
+
+	vkf_mutex_lock(&s->reaped_lock);
+	vkf_list_add_tail(item, list);
+	vkf_mutex_unlock(&s->reaped_lock);
+	(void)!write(s->reaped_fd, &one, sizeof(one));
+}
+
+struct vkf_list *server_take_over(struct server *s, struct vkf_list *list)
+{
+	struct vkf_list *item = NULL;
+
+	vkf_mutex_lock(&s->reaped_lock);
+	if (!vkf_list_empty(list)) {
+		item = list->next;
+		vkf_list_del(item);
+	}
+	vkf_mutex_unlock(&s->reaped_lock);
+	return item;
 }
 
 static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -39,6 +64,7 @@ static int on_reaped(sd_event_source *source, int fd, uint32_t revents, void *us
 	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return -errno;
 	session_collect(s);
+	query_collect(s);
 	server_check_idle(s);
 	return 0;
 }
@@ -49,6 +75,8 @@ static int on_lifetime(sd_event_source *source, int fd, uint32_t revents, void *
 
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	s->lifetime_over = true;
+	/* Whoever started us has gone, and may be waited for through this very descriptor. */
+	daemon_null_fd(STDERR_FILENO);
 	server_check_idle(s);
 	return 0;
 }
@@ -89,6 +117,10 @@ static int add_sources(struct server *s)
 	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
 	int r = sd_event_add_io(s->event, NULL, s->listen_fd, EPOLLIN, on_listen, s);
 
+	/* A connection that is gone again must not stop the loop in accept(). */
+	if (r >= 0 && s->config->extra_listen_fd >= 0 &&
+	    fcntl(s->config->extra_listen_fd, F_SETFL, O_NONBLOCK) < 0)
+		r = -errno;
 	if (r >= 0 && s->config->extra_listen_fd >= 0)
 		r = sd_event_add_io(s->event, NULL, s->config->extra_listen_fd, EPOLLIN, on_listen, s);
 	if (r >= 0)
@@ -124,6 +156,17 @@ static void block_signals(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+/* A session takes seven descriptors, and each of its files one. */
+static void raise_limits(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
 static int server_open(struct server *s)
 {
 	char root[256];
@@ -134,7 +177,8 @@ static int server_open(struct server *s)
 	if (r < 0)
 		return r;
 	s->reaped_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->reaped_fd < 0)
+	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (s->reaped_fd < 0 || s->spare_fd < 0)
 		return -errno;
 	s->listen_fd = listen_at(s->config->runtime);
 	if (s->listen_fd < 0)
@@ -145,29 +189,51 @@ static int server_open(struct server *s)
 	return add_sources(s);
 }
 
+/* Whatever the loop ended for: every task that it started has ended, too. */
+static void wait_for_tasks(struct server *s)
+{
+	while (!vkf_list_empty(&s->sessions) || s->n_queries) {
+		struct pollfd p = { .fd = s->reaped_fd, .events = POLLIN };
+		uint64_t n;
+
+		if (poll(&p, 1, -1) > 0)
+			(void)!read(s->reaped_fd, &n, sizeof(n));
+		session_collect(s);
+		query_collect(s);
+	}
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void server_close(struct server *s)
 {
+	s->stopping = true;
 	while (!vkf_list_empty(&s->conns))
 		conn_close(vkf_list_first(&s->conns, struct conn, link));
-	session_collect(s);
+	wait_for_tasks(s);
 	sd_event_unref(s->event);
-	if (s->listen_fd >= 0)
-		close(s->listen_fd);
-	if (s->reaped_fd >= 0)
-		close(s->reaped_fd);
+	close_fd(s->listen_fd);
+	close_fd(s->reaped_fd);
+	close_fd(s->spare_fd);
 	driver_destroy(s->driver);
 	vkf_mutex_fini(&s->reaped_lock);
 }
 
 int daemon_run(const struct daemon_config *config)
 {
-	struct server s = { .config = config, .listen_fd = -1, .reaped_fd = -1 };
+	struct server s = { .config = config, .listen_fd = -1, .reaped_fd = -1, .spare_fd = -1 };
 	int r;
 
 	block_signals();
+	raise_limits();
 	vkf_list_init(&s.conns);
 	vkf_list_init(&s.sessions);
 	vkf_list_init(&s.reaped);
+	vkf_list_init(&s.answered);
 	vkf_mutex_init(&s.reaped_lock, VKF_RANK_LEAF);
 	r = driver_create(config->profile, &s.driver);
 	if (!r)

@@ -40,10 +40,12 @@ struct conn {
 /* struct session_slot - the driver's end of one call slot */
 struct session_slot {
 	struct session *session;
-	struct vkf_task *task;       /* NULL until SLOT_OPEN; main loop only */
+	struct vkf_task *task;       /* NULL until SLOT_OPEN; main loop, then the reaper */
 	struct vkf_mutex lock;       /* rank LEAF; protects the rest */
 	bool busy;
 	uint32_t seq;                /* of the call being served while @busy */
+	bool cancelled;              /* a CANCEL came before its call was seen ... */
+	uint32_t cancelled_seq;      /* ... for this one */
 };
 
 struct session {
@@ -56,9 +58,11 @@ struct session {
 	struct host_region regions[WIRE_N_REGIONS];
 	struct session_slot slots[WIRE_SLOTS];
 	struct vkf_task *irq_task, *reaper;
+	atomic_uint n_tasks;         /* slots' and interrupts' tasks that have not ended yet */
 	struct conn *conn;           /* main loop; NULL once its end was seen */
-	_Atomic int engine_fd;       /* of the engine's connection, or -1 */
 	struct conn *engine;         /* main loop */
+	struct vkf_mutex engine_lock; /* rank LEAF; protects @engine_fd while it is used */
+	int engine_fd;               /* of the engine's connection, or -1 */
 	sd_event_source *pidfd;
 	atomic_bool closing;         /* tasks end */
 };
@@ -69,17 +73,23 @@ struct server {
 	sd_event *event;
 	struct vkf_list conns, sessions;
 	unsigned int n_conns;
-	int listen_fd, reaped_fd;    /* eventfd: a reaper has finished */
-	struct vkf_mutex reaped_lock; /* rank LEAF; protects @reaped */
+	unsigned int n_queries;      /* tasks that answer one */
+	int listen_fd;
+	int spare_fd;                /* given up to tell a program that there is no room */
+	int reaped_fd;               /* eventfd: something was put into one of the two lists below */
+	struct vkf_mutex reaped_lock; /* rank LEAF; protects @reaped and @answered */
 	struct vkf_list reaped;      /* sessions whose reaper is done */
+	struct vkf_list answered;    /* queries whose task is done */
 	bool lifetime_over, stopping;
 };
 
-/* conn.c: main loop */
+/* conn.c: main loop, but for conn_reply() */
 int conn_accept(struct server *s, int listen_fd);
 void conn_close(struct conn *c);
+/* Send @w and @n_fds descriptors, without waiting for the peer. Return: 0 or -errno. */
+int conn_reply(int fd, const struct wire_welcome *w, const int *fds, unsigned int n_fds);
 
-/* session.c: main loop, but for session_wake_engine() */
+/* session.c: main loop */
 int session_create(struct server *s, struct conn *c, int32_t pid, const char *comm,
 		   struct session **ret_session);
 /* The address space is gone, or the driver ends: take the session down in a task of its own. */
@@ -87,20 +97,29 @@ void session_end(struct session *session);
 /* Free the sessions whose reaper has finished. */
 void session_collect(struct server *s);
 struct session *session_find(struct server *s, uint64_t id, uint64_t token);
+/* What session_wake_engine() tells; -1: there is no engine (any more). */
+void session_set_engine(struct session *session, struct conn *engine);
 int session_open_slot(struct session *session, unsigned int slot);
 void session_cancel(struct session *session, unsigned int slot, uint32_t seq);
 
 /* serve.c: the task of a slot */
 void serve_slot(void *slot);
 
-/* query.c: the text named @name in a new memfd. Return: the fd or -errno. */
-int query_open(struct server *s, const char *name);
+/* query.c, main loop: answer the query for @name on @fd, which stays the caller's, at once or from
+ * a task. Return: 0, or -errno when nobody has answered it. */
+int query_answer(struct server *s, int fd, const char *name);
+/* Free the queries whose task has answered. */
+void query_collect(struct server *s);
 
 /* tree.c: write the machine's files below @root. */
 int tree_write(const struct machine_profile *profile, const char *root);
 
 /* server.c: main loop; end the driver if nothing keeps it. */
 void server_check_idle(struct server *s);
+/* Any task: hand @item, now the main loop's, over to session_collect() and query_collect(). */
+void server_hand_over(struct server *s, struct vkf_list *list, struct vkf_list *item);
+/* Main loop: the next item of @list, or NULL. */
+struct vkf_list *server_take_over(struct server *s, struct vkf_list *list);
 void server_log(const char *line);
 
 #endif

@@ -14,7 +14,8 @@ struct driver {
 	struct machine *machine;
 	struct kfd_driver *kfd;
 	struct vkf_mutex lock;    /* rank DRIVER; protects all below */
-	struct vkf_list clients;  /* of driver_client.link, oldest first */
+	struct vkf_cond looked;   /* somebody has done with a client: see driver_client.n_looking */
+	struct vkf_list clients;  /* of driver_client.link, oldest first, which is in order of id */
 	struct vkf_list files;    /* of driver_file.link */
 	uint64_t next_id;
 	unsigned int n_clients, n_files;
@@ -23,6 +24,7 @@ struct driver {
 struct driver_client {
 	struct driver *driver;
 	struct vkf_list link;      /* protected by driver.lock */
+	unsigned int n_looking;    /* protected by driver.lock; keeps the client alive */
 	uint64_t id;
 	int32_t pid;
 	char comm[16];
@@ -52,6 +54,7 @@ int driver_create(const struct machine_profile *profile, struct driver **ret_dri
 	if (!d)
 		return -ENOMEM;
 	vkf_mutex_init(&d->lock, VKF_RANK_DRIVER);
+	vkf_cond_init(&d->looked);
 	vkf_list_init(&d->clients);
 	vkf_list_init(&d->files);
 	d->next_id = 1;
@@ -132,7 +135,10 @@ void driver_client_destroy(struct driver_client *c)
 	struct kfd_process *p = atomic_load(&c->kfd);
 	struct driver *d = c->driver;
 
+	machine_client_engine_gone(c->hw);
 	vkf_mutex_lock(&d->lock);
+	while (c->n_looking)
+		vkf_cond_wait(&d->looked, &d->lock, VKF_FOREVER, false);
 	vkf_list_del(&c->link);
 	d->n_clients--;
 	if (p)
@@ -143,6 +149,11 @@ void driver_client_destroy(struct driver_client *c)
 	machine_client_destroy(c->hw);
 	vkf_mutex_fini(&c->lock);
 	vkf_free(c);
+}
+
+void driver_client_gone(struct driver_client *c)
+{
+	machine_client_engine_gone(c->hw);
 }
 
 uint64_t driver_client_id(const struct driver_client *c)
@@ -322,7 +333,7 @@ void driver_interrupts(struct driver_client *c, void (*log)(const char *line))
 	struct gpu_irq irq;
 	char line[192];
 
-	while (machine_irq_next(c->hw, &irq)) {
+	for (unsigned int n = 0; n < GPU_IRQ_ENTRIES && machine_irq_next(c->hw, &irq); n++) {
 		if (!p)
 			continue;
 		line[0] = '\0';
@@ -334,14 +345,40 @@ void driver_interrupts(struct driver_client *c, void (*log)(const char *line))
 
 /* ------------------------------------------------ what it looks like from outside */
 
+/* The oldest client younger than @id, held until done_looking(); or NULL. */
+static struct driver_client *look_after(struct driver *d, uint64_t id)
+{
+	struct driver_client *c, *found = NULL;
+
+	vkf_mutex_lock(&d->lock);
+	vkf_list_for_each(c, &d->clients, link) {
+		if (c->id > id) {
+			c->n_looking++;
+			found = c;
+			break;
+		}
+	}
+	vkf_mutex_unlock(&d->lock);
+	return found;
+}
+
+static void done_looking(struct driver *d, struct driver_client *c)
+{
+	vkf_mutex_lock(&d->lock);
+	c->n_looking--;
+	vkf_cond_broadcast(&d->looked);
+	vkf_mutex_unlock(&d->lock);
+}
+
+/* Without the driver's lock: a process may be long in waiting for its engine with its own. */
 void driver_for_each_client(struct driver *d,
 			    void (*fn)(void *cookie, const struct driver_client_stat *stat),
 			    void *cookie)
 {
 	struct driver_client *c;
+	uint64_t id;
 
-	vkf_mutex_lock(&d->lock);
-	vkf_list_for_each(c, &d->clients, link) {
+	for (c = look_after(d, 0); c; c = look_after(d, id)) {
 		struct kfd_process *p = atomic_load(&c->kfd);
 		struct driver_client_stat stat = {
 			.id = c->id,
@@ -349,12 +386,13 @@ void driver_for_each_client(struct driver *d,
 			.has_kfd = p != NULL,
 		};
 
+		id = c->id;
 		memcpy(stat.comm, c->comm, sizeof(stat.comm));
 		if (p)
 			kfd_process_stat(p, &stat.kfd);
+		done_looking(d, c);
 		fn(cookie, &stat);
 	}
-	vkf_mutex_unlock(&d->lock);
 }
 
 unsigned int driver_n_clients(struct driver *d)

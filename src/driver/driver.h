@@ -36,7 +36,10 @@ struct driver_client_config {
 /* A new address space. Return: 0, -ENOMEM, -EINVAL. */
 int driver_client_create(struct driver *d, const struct driver_client_config *config,
 			 struct driver_client **ret_client);
-/* The address space is gone, and no call of it is being served any more: all that it had ends. */
+/* The address space is gone or going: calls that are still served wait for its engine no longer. */
+void driver_client_gone(struct driver_client *c);
+/* The address space is gone, and no call of it is being served any more: all that it had ends. Waits
+ * for whoever looks at it (driver_for_each_client()), and for no engine. */
 void driver_client_destroy(struct driver_client *c);
 uint64_t driver_client_id(const struct driver_client *c);
 
@@ -68,7 +71,7 @@ int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call
 int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
 		int prot, int flags, struct machine_map *ret_map);
 
-/* Take every interrupt out of the client's ring; @log is told what the driver's log should say. */
+/* Take the interrupts out of the client's ring, at most as many as it holds; @log is told what the driver's log should say. */
 void driver_interrupts(struct driver_client *c, void (*log)(const char *line));
 
 struct driver_client_stat {
@@ -79,7 +82,8 @@ struct driver_client_stat {
 	struct kfd_process_stat kfd;
 };
 
-/* Call @fn for each client, oldest first. It must not call back into the driver. */
+/* Call @fn, with no lock held, for each client, oldest first. Waits for a call that changes a
+ * client's queues, so it may take as long as an engine that does not answer is waited for. */
 void driver_for_each_client(struct driver *d,
 			    void (*fn)(void *cookie, const struct driver_client_stat *stat),
 			    void *cookie);
