@@ -9,6 +9,8 @@
  */
 #include <drm/drm.h>
 #include <linux/kfd_ioctl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,8 +31,10 @@
 #define PAGE 4096ull
 #define QUEUE_VA 0x300000000000ull
 #define QUEUE_SLOTS 4
+#define MEMORY_BYTES (64 * PAGE)
+#define GUARDED_BYTES (16ull << 20) /* with what a length that lies would reach */
 
-static unsigned long succeeded[256], called[256]; /* by number */
+static atomic_ulong succeeded[256], called[256]; /* by number */
 
 /* struct input - bytes that decide; zeros once it has run out */
 struct input {
@@ -44,15 +48,17 @@ struct program {
 	int kfd, render[N_GPUS];
 	uint64_t known[N_KINDS][N_VALUES]; /* what calls have returned */
 	unsigned int n_known[N_KINDS];
+	void *memory;                      /* ordinary memory of it */
+	uint32_t *gpu_ids;                 /* in it, so that a length may lie */
+	bool steps_engine;
 };
 
 struct world {
 	struct vkfd_machine *machine;
 	struct program programs[N_CLIENTS];
-	struct program *now;       /* who calls */
-	void *memory;              /* ordinary memory of the programs */
-	uint32_t *gpu_ids;         /* in it, so that a length may lie */
 };
+
+static _Thread_local struct program *now; /* who calls */
 
 static uint64_t take(struct input *in, unsigned int bytes)
 {
@@ -77,9 +83,9 @@ static void learn(struct program *p, enum kind kind, uint64_t v)
 /* One of the last few, or 0. */
 static uint64_t known(struct world *w, struct input *in, enum kind kind)
 {
-	unsigned int n = w->now->n_known[kind], back = (unsigned int)take(in, 1) % 16;
+	unsigned int n = now->n_known[kind], back = (unsigned int)take(in, 1) % 16;
 
-	return n ? w->now->known[kind][(n - 1 - back % n) % N_VALUES] : 0;
+	return n ? now->known[kind][(n - 1 - back % n) % N_VALUES] : 0;
 }
 
 /* ------------------------------------------------ values */
@@ -102,11 +108,11 @@ static uint64_t any_value(struct world *w, struct input *in)
 	case 1:
 		return known(w, in, take(in, 1) % N_KINDS);
 	case 2:
-		return w->gpu_ids[take(in, 1) % N_GPUS];
+		return now->gpu_ids[take(in, 1) % N_GPUS];
 	case 3:
 		return VA_BASE + (take(in, 1) % 64) * 16 * PAGE;
 	case 4:
-		return (uintptr_t)w->memory + take(in, 2);
+		return (uintptr_t)now->memory + take(in, 2);
 	case 5:
 		return edge(take(in, 1));
 	case 6:
@@ -121,8 +127,8 @@ static uint64_t value(struct world *w, struct input *in)
 {
 	uint64_t v = any_value(w, in);
 
-#if defined(__SANITIZE_ADDRESS__) || defined(VKFD_LIBFUZZER)
-	if (v >= 0x70000000 && v < 0x110000000000)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(VKFD_LIBFUZZER)
+	if (v >= 0x10000 && v < 0x700000000000)
 		v &= 0xffff;
 #endif
 	return v;
@@ -136,7 +142,7 @@ static uint64_t likely(struct world *w, struct input *in, uint64_t good)
 
 static uint32_t some_gpu(struct world *w, struct input *in)
 {
-	return (uint32_t)likely(w, in, w->gpu_ids[take(in, 1) % N_GPUS]);
+	return (uint32_t)likely(w, in, now->gpu_ids[take(in, 1) % N_GPUS]);
 }
 
 /* ------------------------------------------------ calls that can succeed */
@@ -154,7 +160,7 @@ static void build_alloc(struct world *w, struct input *in, struct shot *s)
 
 	a->va_addr = likely(w, in, VA_BASE + (take(in, 1) % 64) * 16 * PAGE);
 	a->size = likely(w, in, (1 + take(in, 1) % 40) * PAGE);
-	a->mmap_offset = likely(w, in, (uintptr_t)w->memory);
+	a->mmap_offset = likely(w, in, (uintptr_t)now->memory);
 	a->gpu_id = some_gpu(w, in);
 	a->flags = (uint32_t)likely(w, in, kinds[take(in, 1) % 8] | (take(in, 1) << 24 & ~0x8000000u));
 	s->nr = 0x16;
@@ -166,7 +172,7 @@ static void build_map(struct world *w, struct input *in, struct shot *s)
 	struct kfd_ioctl_map_memory_to_gpu_args *a = (void *)s->block;
 
 	a->handle = likely(w, in, known(w, in, HANDLES));
-	a->device_ids_array_ptr = likely(w, in, (uintptr_t)w->gpu_ids);
+	a->device_ids_array_ptr = likely(w, in, (uintptr_t)now->gpu_ids);
 	a->n_devices = (uint32_t)likely(w, in, 1 + take(in, 1) % N_GPUS);
 	a->n_success = (uint32_t)likely(w, in, 0);
 	s->nr = take(in, 1) % 2 ? 0x18 : 0x19;
@@ -249,7 +255,7 @@ static void build_event(struct world *w, struct input *in, struct shot *s)
 static void build_wait(struct world *w, struct input *in, struct shot *s)
 {
 	struct kfd_ioctl_wait_events_args *a = (void *)s->block;
-	struct kfd_event_data *data = w->memory;
+	struct kfd_event_data *data = now->memory;
 
 	for (unsigned int i = 0; i < 4; i++) {
 		memset(&data[i], 0, sizeof(data[i]));
@@ -270,7 +276,7 @@ static void build_acquire(struct world *w, struct input *in, struct shot *s)
 	unsigned int gpu = take(in, 1) % N_GPUS;
 
 	a->drm_fd = (uint32_t)likely(w, in, 1 + gpu);
-	a->gpu_id = (uint32_t)likely(w, in, w->gpu_ids[gpu]);
+	a->gpu_id = (uint32_t)likely(w, in, now->gpu_ids[gpu]);
 	s->nr = 0x15;
 	s->size = sizeof(*a);
 }
@@ -362,7 +368,7 @@ static void fire_mmap(struct world *w, struct program *p, struct input *in)
 
 static void fire(struct world *w, struct input *in)
 {
-	struct program *p = w->now = &w->programs[take(in, 1) % N_CLIENTS];
+	struct program *p = now;
 
 	switch (take(in, 1) % 16) {
 	case 0:
@@ -372,7 +378,8 @@ static void fire(struct world *w, struct input *in)
 		fire_mmap(w, p, in);
 		break;
 	case 2:
-		vkfd_engine_step(p->client);
+		if (p->steps_engine)
+			vkfd_engine_step(p->client);
 		break;
 	default:
 		fire_kfd(w, p, in);
@@ -385,7 +392,7 @@ static void acquire(struct world *w, struct program *p)
 {
 	for (unsigned int i = 0; i < N_GPUS; i++) {
 		struct kfd_ioctl_acquire_vm_args a = {
-			.drm_fd = (uint32_t)p->render[i], .gpu_id = w->gpu_ids[i]
+			.drm_fd = (uint32_t)p->render[i], .gpu_id = now->gpu_ids[i]
 		};
 
 		if (vkfd_ioctl(p->client, p->kfd, AMDKFD_IOC_ACQUIRE_VM, &a))
@@ -397,10 +404,10 @@ static void acquire(struct world *w, struct program *p)
 static void prepare_queue(struct world *w, struct program *p, uint64_t va)
 {
 	struct kfd_ioctl_alloc_memory_of_gpu_args a = {
-		.va_addr = va, .size = PAGE, .gpu_id = w->gpu_ids[0], .flags = 0xc0000002
+		.va_addr = va, .size = PAGE, .gpu_id = now->gpu_ids[0], .flags = 0xc0000002
 	};
 	struct kfd_ioctl_map_memory_to_gpu_args m = {
-		.device_ids_array_ptr = (uintptr_t)w->gpu_ids, .n_devices = N_GPUS
+		.device_ids_array_ptr = (uintptr_t)now->gpu_ids, .n_devices = N_GPUS
 	};
 
 	if (vkfd_ioctl(p->client, p->kfd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &a))
@@ -418,6 +425,17 @@ static void prepare_queues(struct world *w, struct program *p)
 			prepare_queue(w, p, QUEUE_VA + (i * 16 + page) * PAGE);
 }
 
+static void give_memory(struct program *p, const uint32_t *gpu_ids)
+{
+	p->memory = mmap(NULL, GUARDED_BYTES, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p->memory == MAP_FAILED || mprotect(p->memory, MEMORY_BYTES, PROT_READ | PROT_WRITE))
+		die("mmap");
+	p->gpu_ids = (uint32_t *)((char *)p->memory + MEMORY_BYTES / 2);
+	if (gpu_ids)
+		memcpy(p->gpu_ids, gpu_ids, N_GPUS * sizeof(*gpu_ids));
+}
+
 static void start_program(struct world *w, struct program *p, unsigned int n)
 {
 	struct kfd_process_device_apertures a[N_GPUS];
@@ -425,6 +443,9 @@ static void start_program(struct world *w, struct program *p, unsigned int n)
 		.kfd_process_device_apertures_ptr = (uintptr_t)a, .num_of_nodes = N_GPUS
 	};
 
+	now = p;
+	p->steps_engine = true;
+	give_memory(p, NULL);
 	if (vkfd_client_open(w->machine, 1000 + (int)n, "fuzz", &p->client))
 		die("client");
 	p->kfd = vkfd_open(p->client, "/dev/kfd");
@@ -435,7 +456,7 @@ static void start_program(struct world *w, struct program *p, unsigned int n)
 	if (vkfd_ioctl(p->client, p->kfd, AMDKFD_IOC_GET_PROCESS_APERTURES_NEW, &args))
 		die("apertures");
 	for (unsigned int i = 0; i < N_GPUS; i++)
-		w->gpu_ids[i] = a[i].gpu_id;
+		now->gpu_ids[i] = a[i].gpu_id;
 	/* The last one has to find out by itself. */
 	if (n + 1 < N_CLIENTS) {
 		acquire(w, p);
@@ -477,12 +498,6 @@ static void start_world(struct world *w)
 	memset(w, 0, sizeof(*w));
 	if (vkfd_machine_open(text, len, sets, 2, &w->machine, err, sizeof(err)))
 		die(err);
-	w->memory = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			 0);
-	if (w->memory == MAP_FAILED)
-		die("mmap");
-	w->gpu_ids = (uint32_t *)((char *)w->memory + 32 * PAGE);
-	w->now = &w->programs[0];
 	for (unsigned int i = 0; i < N_CLIENTS; i++)
 		start_program(w, &w->programs[i], i);
 }
@@ -492,10 +507,10 @@ static void end_world(struct world *w)
 {
 	for (unsigned int i = 0; i < N_CLIENTS; i++) {
 		vkfd_client_close(w->programs[i].client);
+		munmap(w->programs[i].memory, GUARDED_BYTES);
 		check(w);
 	}
 	vkfd_machine_close(w->machine);
-	munmap(w->memory, 64 * PAGE);
 }
 
 static void run(const uint8_t *data, size_t size)
@@ -505,6 +520,7 @@ static void run(const uint8_t *data, size_t size)
 
 	start_world(&w);
 	for (unsigned int i = 0; i < MAX_CALLS && in.at < in.end; i++) {
+		now = &w.programs[take(&in, 1) % N_CLIENTS];
 		fire(&w, &in);
 		if (i % 64 == 63)
 			check(&w);
@@ -522,6 +538,60 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 #else
 
+/* Lengths lie, so a call may read what another thread writes: user memory is like that. */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+	return "race:lib_copy_from_user\nrace:lib_copy_to_user\n";
+}
+
+/* struct runner - a program with a thread of its own, or half of one */
+struct runner {
+	pthread_t thread;
+	struct world *w;
+	struct program program; /* knows what this thread has learnt */
+	struct input in;
+};
+
+static void *runner_main(void *arg)
+{
+	struct runner *r = arg;
+
+	now = &r->program;
+	for (unsigned int i = 0; i < MAX_CALLS && r->in.at < r->in.end; i++)
+		fire(r->w, &r->in);
+	return NULL;
+}
+
+/* All programs at once, two threads each: what one does to the other must be the other's own errno.
+ * An engine is one thread's: only the first of a program's steps it. */
+static void run_threads(const uint8_t *data, size_t size)
+{
+	struct runner r[2 * N_CLIENTS];
+	size_t share = size / (2 * N_CLIENTS);
+	struct world w;
+
+	start_world(&w);
+	for (unsigned int i = 0; i < 2 * N_CLIENTS; i++) {
+		r[i].w = &w;
+		r[i].program = w.programs[i % N_CLIENTS];
+		r[i].program.steps_engine = i < N_CLIENTS;
+		if (i >= N_CLIENTS)
+			give_memory(&r[i].program, w.programs[i % N_CLIENTS].gpu_ids);
+		r[i].in = (struct input){ data + i * share, data + (i + 1) * share };
+		if (pthread_create(&r[i].thread, NULL, runner_main, &r[i]))
+			die("pthread_create");
+	}
+	for (unsigned int i = 0; i < 2 * N_CLIENTS; i++) {
+		pthread_join(r[i].thread, NULL);
+		if (i >= N_CLIENTS)
+			munmap(r[i].program.memory, GUARDED_BYTES);
+	}
+	check(&w);
+	end_world(&w);
+}
+
 #define DEFAULT_RUNS 500
 #define BYTES_OF_A_RUN 16384
 
@@ -533,7 +603,8 @@ static int report(void)
 
 	for (unsigned int nr = 0; nr < 256; nr++)
 		if (called[nr])
-			printf("0x%02x: %lu of %lu succeeded\n", nr, succeeded[nr], called[nr]);
+			printf("0x%02x: %lu of %lu succeeded\n", nr, atomic_load(&succeeded[nr]),
+			       atomic_load(&called[nr]));
 	for (unsigned int i = 0; i < sizeof(must); i++) {
 		if (!succeeded[must[i]]) {
 			fprintf(stderr, "fuzz_ioctl: 0x%02x never succeeded\n", must[i]);
@@ -543,11 +614,12 @@ static int report(void)
 	return r;
 }
 
-/* Arguments: how many sequences, and the first seed. */
+/* Arguments: how many sequences, the first seed, and "threads" for all programs at once. */
 int main(int argc, char **argv)
 {
 	unsigned long runs = argc > 1 ? strtoul(argv[1], NULL, 0) : DEFAULT_RUNS;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	bool threads = argc > 3 && !strcmp(argv[3], "threads");
 	static uint8_t data[BYTES_OF_A_RUN];
 
 	for (unsigned long i = 0; i < runs; i++, seed++) {
@@ -559,7 +631,10 @@ int main(int argc, char **argv)
 			x ^= x << 17;
 			data[b] = (uint8_t)(x >> 32);
 		}
-		run(data, sizeof(data));
+		if (threads)
+			run_threads(data, sizeof(data));
+		else
+			run(data, sizeof(data));
 	}
 	return report();
 }
