@@ -14,6 +14,7 @@
 
 #define AQL_TYPE(word) ((word)&0xffu)
 #define AQL_KERNEL_DISPATCH 2u
+#define PM4_DISPATCH_DIRECT 0x15u
 
 static const char *queue_kind(const struct kfd_queue *q)
 {
@@ -29,6 +30,14 @@ static const char *queue_kind(const struct kfd_queue *q)
 	default:
 		return "PM4";
 	}
+}
+
+static bool is_dispatch(const struct kfd_queue *q, const struct gpu_irq *irq)
+{
+	if (!q)
+		return false;
+	return q->type == GPU_QUEUE_AQL ? AQL_TYPE(irq->ctx) == AQL_KERNEL_DISPATCH :
+	       q->type == GPU_QUEUE_PM4 && irq->status == PM4_DISPATCH_DIRECT;
 }
 
 static unsigned int queue_id(const struct kfd_queue *q)
@@ -73,11 +82,11 @@ static void bad_packet(struct kfd_process *p, const struct gpu_irq *irq, char *l
 
 	vkf_mutex_lock(&p->lock);
 	q = kfd_queue_by_slot(p, (int)irq->slot);
-	if (q && q->type == GPU_QUEUE_AQL && AQL_TYPE(irq->ctx) == AQL_KERNEL_DISPATCH)
+	if (is_dispatch(q, irq))
 		snprintf(line, len,
-			 "pid %d: GPU %u: queue %u (AQL): kernel dispatch refused: "
+			 "pid %d: GPU %u: queue %u (%s): kernel dispatch refused: "
 			 "shaders are not executed yet",
-			 p->pid, irq->gpu, q->id);
+			 p->pid, irq->gpu, q->id, queue_kind(q));
 	else
 		snprintf(line, len,
 			 "pid %d: GPU %u: queue %u (%s): illegal packet, opcode %u (0x%08x)",

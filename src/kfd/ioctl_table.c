@@ -42,8 +42,8 @@ static const struct kfd_ioctl_row rows[] = {
 	    FAITHFUL, ""),
 	ROW(0x02, "CREATE_QUEUE", kfd_create_queue_args, INOUT, kfd_create_queue,
 	    PARTIAL,
-	    "AQL, SDMA and SDMA-XGMI; PM4 compute queues are refused with ENOTSUPP (524), "
-	    "like an unknown type; save areas in SVM ranges are refused with EINVAL"),
+	    "kernel dispatches of AQL and PM4 queues stop the queue as an illegal packet does; "
+	    "save areas in SVM ranges are refused with EINVAL"),
 	ROW(0x03, "DESTROY_QUEUE", kfd_ioctl_destroy_queue_args, INOUT, kfd_destroy_queue,
 	    FAITHFUL, ""),
 	ROW(0x04, "SET_MEMORY_POLICY", kfd_ioctl_set_memory_policy_args, IN, kfd_set_memory_policy,

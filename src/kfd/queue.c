@@ -59,13 +59,22 @@ static int check_pointers(const struct kfd_create_queue_args *a)
 	return 0;
 }
 
-/* PM4 user queues have no engine behind them: they are answered like a type nobody knows. */
+/* The types are numbered without a hole. */
 static int check_type(uint32_t type)
 {
-	return type == KFD_IOC_QUEUE_TYPE_SDMA || type == KFD_IOC_QUEUE_TYPE_COMPUTE_AQL ||
-			       type == KFD_IOC_QUEUE_TYPE_SDMA_XGMI ||
-			       type == KFD_QUEUE_TYPE_SDMA_BY_ENG_ID ?
-		       0 : -VKF_ENOTSUPP;
+	return type <= KFD_QUEUE_TYPE_SDMA_BY_ENG_ID ? 0 : -VKF_ENOTSUPP;
+}
+
+static enum gpu_queue_type hardware_type(const struct kfd_create_queue_args *a, bool xgmi)
+{
+	switch (a->queue_type) {
+	case KFD_IOC_QUEUE_TYPE_COMPUTE:
+		return GPU_QUEUE_PM4;
+	case KFD_IOC_QUEUE_TYPE_COMPUTE_AQL:
+		return GPU_QUEUE_AQL;
+	default:
+		return xgmi ? GPU_QUEUE_SDMA_XGMI : GPU_QUEUE_SDMA;
+	}
 }
 
 /* ------------------------------------------------ create */
@@ -104,7 +113,6 @@ static int decode(struct kfd_process *p, const struct kfd_create_queue_args *a, 
 		return -ESRCH;
 	rq->asic = &kfd_gpu_profile(p->driver, rq->pdd->gpu)->asic;
 	rq->engine = -1;
-	rq->sdma = a->queue_type != KFD_IOC_QUEUE_TYPE_COMPUTE_AQL;
 	rq->xgmi = a->queue_type == KFD_IOC_QUEUE_TYPE_SDMA_XGMI;
 	if (a->queue_type == KFD_QUEUE_TYPE_SDMA_BY_ENG_ID) {
 		if (a->sdma_engine_id >= rq->asic->sdma_engines + rq->asic->sdma_xgmi_engines)
@@ -113,10 +121,8 @@ static int decode(struct kfd_process *p, const struct kfd_create_queue_args *a, 
 		rq->engine = (int)(a->sdma_engine_id - (rq->xgmi ? rq->asic->sdma_engines : 0));
 	}
 	rq->q->gpu = rq->pdd->gpu;
-	if (!rq->sdma)
-		rq->q->type = GPU_QUEUE_AQL;
-	else
-		rq->q->type = rq->xgmi ? GPU_QUEUE_SDMA_XGMI : GPU_QUEUE_SDMA;
+	rq->q->type = hardware_type(a, rq->xgmi);
+	rq->sdma = !kfd_queue_computes(rq->q);
 	return 0;
 }
 

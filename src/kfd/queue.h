@@ -48,6 +48,12 @@ static inline bool kfd_queue_active(const struct kfd_queue *q)
 	return q->ring_va && q->ring_bytes && q->percent;
 }
 
+/* Not SDMA: it has an end-of-pipe buffer, a save area and waves. */
+static inline bool kfd_queue_computes(const struct kfd_queue *q)
+{
+	return q->type == GPU_QUEUE_PM4 || q->type == GPU_QUEUE_AQL;
+}
+
 /* queue_buffers.c: hold what @q names. Return: 0, or -EINVAL with nothing held. */
 int kfd_queue_hold_buffers(struct kfd_queue *q, const struct kfd_pdd *pdd,
 			   const struct machine_asic *asic);

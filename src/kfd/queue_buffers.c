@@ -106,12 +106,11 @@ int kfd_queue_hold_buffers(struct kfd_queue *q, const struct kfd_pdd *pdd,
 		{ KFD_QBUF_RPTR, q->rptr_va, VKF_PAGE_SIZE },
 		{ KFD_QBUF_RING, q->ring_va, ring_mapping_bytes(q, asic) },
 	};
-	bool compute = q->type == GPU_QUEUE_AQL || q->type == GPU_QUEUE_PM4;
 	int r = 0;
 
 	for (unsigned int i = 0; !r && i < VKF_ARRAY_SIZE(common); i++)
 		r = hold(q, pdd, &common[i]);
-	if (!r && compute)
+	if (!r && kfd_queue_computes(q))
 		r = hold_compute(q, pdd, asic);
 	if (r)
 		kfd_queue_release_buffers(q);

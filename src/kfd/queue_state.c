@@ -63,7 +63,7 @@ static int get_wave_state_locked(struct kfd_process *p, struct vkf_call *call,
 
 	if (!q)
 		return -EFAULT;
-	if (q->type != GPU_QUEUE_AQL || q->running)
+	if (!kfd_queue_computes(q) || q->running)
 		return -EINVAL;
 	args->ctl_stack_used_size = 0;
 	args->save_area_used_size = 0;

@@ -237,6 +237,60 @@ static void an_illegal_packet_is_a_hardware_exception(void **state)
 	assert_int_equal(data.hw_exception_data.memory_lost, 0);
 }
 
+static void submit(const struct user_queue *q, const uint32_t *words, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		q->ring_cpu[i] = words[i];
+	__atomic_store_n((uint64_t *)q->wptr, n, __ATOMIC_RELEASE);
+	__atomic_store_n((uint64_t *)q->doorbell, n, __ATOMIC_RELEASE);
+}
+
+static void a_release_of_a_pm4_queue_sets_its_event(void **state)
+{
+	uint32_t ring[] = { /* WRITE_DATA, RELEASE_MEM with data and an interrupt */
+		0xc0033700, 5u << 8, (uint32_t)VA(5), (uint32_t)(VA(5) >> 32), 4711,
+		0xc0064900, 0x514, 2u << 29 | 2u << 24, (uint32_t)VA(900),
+		(uint32_t)(VA(900) >> 32), 0, 0, 0,
+	};
+	struct kfd_event_data data;
+	struct user_queue q;
+	struct prog p;
+	volatile uint32_t *m;
+	uint32_t id;
+
+	prog_start(&p);
+	event_page(&p);
+	id = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	gtt(&p, 0, VA(5), PAGE, &m);
+	queue_start(&p, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, 1, &q);
+	uapi_run_engine();
+	ring[8] += 8 * id;
+	ring[10] = ring[12] = id;
+	submit(&q, ring, 13);
+	assert_int_equal(wait_for(&p, id, PATIENCE, &data), KFD_IOC_WAIT_RESULT_COMPLETE);
+	assert_int_equal(m[0], 4711);
+	assert_int_equal(*q.rptr, 13);
+}
+
+static void a_dispatch_of_a_pm4_queue_is_refused_loudly(void **state)
+{
+	static const uint32_t dispatch[] = { 0xc0031500, 1, 1, 1, 0x21 };
+	struct kfd_event_data data;
+	struct user_queue q;
+	struct prog p;
+	uint32_t id;
+
+	prog_start(&p);
+	event_page(&p);
+	id = event(&p, KFD_IOC_EVENT_HW_EXCEPTION, false);
+	queue_start(&p, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, 1, &q);
+	uapi_run_engine();
+	submit(&q, dispatch, 5);
+	assert_int_equal(wait_for(&p, id, PATIENCE, &data), KFD_IOC_WAIT_RESULT_COMPLETE);
+	assert_int_equal(data.hw_exception_data.gpu_id, p.gpu[0]);
+	assert_int_equal(*q.rptr, 0);
+}
+
 static void a_kernel_dispatch_is_refused_loudly(void **state)
 {
 	struct kfd_event_data data;
@@ -296,6 +350,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_write_to_read_only_memory_says_so),
 	cmocka_unit_test(a_fault_stops_the_process_on_that_gpu_for_good),
 	cmocka_unit_test(an_illegal_packet_is_a_hardware_exception),
+	cmocka_unit_test(a_release_of_a_pm4_queue_sets_its_event),
+	cmocka_unit_test(a_dispatch_of_a_pm4_queue_is_refused_loudly),
 	cmocka_unit_test(a_kernel_dispatch_is_refused_loudly),
 	cmocka_unit_test(after_unmap_nothing_is_written_any_more),
 };

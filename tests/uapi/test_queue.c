@@ -5,6 +5,7 @@
 #include "kfd_calls.h"
 
 #define AQL KFD_IOC_QUEUE_TYPE_COMPUTE_AQL
+#define PM4 KFD_IOC_QUEUE_TYPE_COMPUTE
 #define SDMA KFD_IOC_QUEUE_TYPE_SDMA
 #define XGMI KFD_IOC_QUEUE_TYPE_SDMA_XGMI
 #define BY_ENGINE 4u
@@ -53,7 +54,7 @@ static void doorbells_follow_the_engines(void **state)
 		uint32_t type;
 		uint64_t number; /* of 8 bytes, in the slice */
 	} want[] = {
-		{ AQL, 0 }, { AQL, 1 }, { SDMA, 0x100 }, { SDMA, 0x10a }, { SDMA, 0x300 },
+		{ AQL, 0 }, { PM4, 1 }, { SDMA, 0x100 }, { SDMA, 0x10a }, { SDMA, 0x300 },
 	};
 
 	prog_start(&p);
@@ -148,14 +149,17 @@ static void a_small_ring_is_made_1024_and_told_so(void **state)
 	assert_int_equal(q.args.ring_size, 1024);
 }
 
-static void pm4_queues_have_no_engine_yet(void **state)
+static void types_above_4_are_not_known(void **state)
 {
 	struct user_queue q;
 	struct prog p;
 
 	prog_start(&p);
-	queue_prepare(&p, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, 10, &q);
+	queue_prepare(&p, 0, PM4, 10, &q);
+	q.args.queue_type = 5;
 	assert_int_equal(queue_create(&p, &q), -ENOTSUPP);
+	q.args.queue_type = PM4;
+	assert_int_equal(queue_create(&p, &q), 0);
 }
 
 static void pointers_are_pages_of_their_own(void **state)
@@ -206,14 +210,14 @@ static void the_ring_is_one_whole_mapping(void **state)
 	assert_int_equal(create_with(&p, q.args), 0);
 }
 
-static void compute_queues_need_their_save_area(void **state)
+static void need_save_area(uint32_t type)
 {
 	struct user_queue q;
 	struct create_queue a;
 	struct prog p;
 
 	prog_start(&p);
-	queue_prepare(&p, 0, AQL, 10, &q);
+	queue_prepare(&p, 0, type, 10, &q);
 	a = q.args;
 	a.ctl_stack_size += PAGE;
 	assert_int_equal(create_with(&p, a), -EINVAL);
@@ -238,6 +242,16 @@ static void compute_queues_need_their_save_area(void **state)
 	a = q.args;
 	a.eop_buffer_address = 0;
 	assert_int_equal(create_with(&p, a), 0);
+}
+
+static void aql_queues_need_their_save_area(void **state)
+{
+	need_save_area(AQL);
+}
+
+static void pm4_queues_need_their_save_area(void **state)
+{
+	need_save_area(PM4);
 }
 
 static void sdma_queues_are_as_many_as_the_engines_have(void **state)
@@ -438,10 +452,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(numbers_are_checked_in_this_order),
 	cmocka_unit_test(only_the_low_byte_is_the_percentage),
 	cmocka_unit_test(a_small_ring_is_made_1024_and_told_so),
-	cmocka_unit_test(pm4_queues_have_no_engine_yet),
+	cmocka_unit_test(types_above_4_are_not_known),
 	cmocka_unit_test(pointers_are_pages_of_their_own),
 	cmocka_unit_test(the_ring_is_one_whole_mapping),
-	cmocka_unit_test(compute_queues_need_their_save_area),
+	cmocka_unit_test(aql_queues_need_their_save_area),
+	cmocka_unit_test(pm4_queues_need_their_save_area),
 	cmocka_unit_test(sdma_queues_are_as_many_as_the_engines_have),
 	cmocka_unit_test(processes_share_the_sdma_queues),
 	cmocka_unit_test(an_engine_can_be_named),

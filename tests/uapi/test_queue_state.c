@@ -61,18 +61,17 @@ static int stop(struct prog *p, const struct user_queue *q, uint32_t percent)
 	return uapi_ioctl(p->kfd, K_UPDATE_QUEUE, &args);
 }
 
-static void waves_are_told_of_stopped_compute_queues(void **state)
+static void tell_waves(uint32_t type)
 {
 	struct kfd_ioctl_get_queue_wave_state_args args;
 	struct user_queue q, sdma;
 	struct prog p;
 	uint32_t header[16];
 
-	UAPI_SHIM_DIFFERS();
 	memset(header, 0xaa, sizeof(header));
 	prog_start(&p);
 	assert_int_equal(wave_state(&p, 0, header, &args), -EFAULT);
-	queue_prepare(&p, 0, AQL, 1, &q);
+	queue_prepare(&p, 0, type, 1, &q);
 	assert_int_equal(queue_create(&p, &q), 0);
 	assert_int_equal(wave_state(&p, 0, header, &args), -EINVAL);
 	assert_int_equal(stop(&p, &q, 0), 0);
@@ -89,6 +88,18 @@ static void waves_are_told_of_stopped_compute_queues(void **state)
 	assert_int_equal(queue_create(&p, &sdma), 0);
 	assert_int_equal(stop(&p, &sdma, 0), 0);
 	assert_int_equal(wave_state(&p, sdma.args.queue_id, header, &args), -EINVAL);
+}
+
+static void waves_are_told_of_stopped_aql_queues(void **state)
+{
+	UAPI_SHIM_DIFFERS();
+	tell_waves(AQL);
+}
+
+static void waves_are_told_of_stopped_pm4_queues(void **state)
+{
+	UAPI_SHIM_DIFFERS();
+	tell_waves(KFD_IOC_QUEUE_TYPE_COMPUTE);
 }
 
 static int gws(struct prog *p, uint32_t id, uint32_t n, uint32_t *first)
@@ -141,7 +152,8 @@ static void without_gws_there_is_no_device(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(masks_are_words),
-	cmocka_unit_test(waves_are_told_of_stopped_compute_queues),
+	cmocka_unit_test(waves_are_told_of_stopped_aql_queues),
+	cmocka_unit_test(waves_are_told_of_stopped_pm4_queues),
 	cmocka_unit_test(one_queue_of_a_process_has_gws),
 	cmocka_unit_test(without_gws_there_is_no_device),
 };
