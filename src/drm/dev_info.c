@@ -6,15 +6,15 @@
 
 /* AMDGPU_VA_RESERVED_*: a low area, and trap handler, SEQ64 and CSA at the top. */
 #define VA_RESERVED_BOTTOM VKF_KIB(64)
-#define VA_RESERVED_TOP (VKF_KIB(64) + VKF_MIB(2) + VKF_MIB(2))
-#define VA_HOLE_START UINT64_C(0x0000800000000000)
-#define VA_HOLE_END UINT64_C(0xffff800000000000)
+#define VA_RESERVED_TOP    (VKF_KIB(64) + VKF_MIB(2) + VKF_MIB(2))
+#define VA_HOLE_START      UINT64_C(0x0000800000000000)
+#define VA_HOLE_END        UINT64_C(0xffff800000000000)
 
-#define CLOCK_KHZ_PER_MHZ 1000u
+#define CLOCK_KHZ_PER_MHZ   1000u
 #define REFERENCE_CLOCK_KHZ 100000u
-#define FRAGMENT_BYTES VKF_HUGE_SIZE /* fragment_size 9 */
-#define GFX_CONTEXTS 8u
-#define VGPRS 256u
+#define FRAGMENT_BYTES      VKF_HUGE_SIZE /* fragment_size 9 */
+#define GFX_CONTEXTS        8u
+#define VGPRS               256u
 
 static void fill_va(const struct machine_asic *asic, struct drm_dev_info *info)
 {

@@ -7,12 +7,12 @@
 #include "drm/uapi.h"
 #include "mm/device.h"
 
-#define RESERVED_VRAM VKF_MIB(8) /* AMDGPU_VM_RESERVED_VRAM: page tables may use it */
+#define RESERVED_VRAM      VKF_MIB(8) /* AMDGPU_VM_RESERVED_VRAM: page tables may use it */
 #define REG_GB_ADDR_CONFIG 0x263eu
-#define MAX_REGISTERS 128u
-#define MAX_SE 4u
-#define MAX_SH_PER_SE 2u
-#define INDEX_BROADCAST 0xffu
+#define MAX_REGISTERS      128u
+#define MAX_SE             4u
+#define MAX_SH_PER_SE      2u
+#define INDEX_BROADCAST    0xffu
 
 /* struct query - one AMDGPU_INFO being answered */
 struct query {
@@ -110,8 +110,8 @@ static int memory(const struct query *q)
 	uint64_t vram = usable(u.vram_total);
 	struct drm_amdgpu_memory_info m = {
 		.vram = heap(u.vram_total, vram, u.vram_managed),
-		.cpu_accessible_vram = heap(u.visible_total, VKF_MIN(u.visible_total, vram),
-					    u.visible_managed),
+		.cpu_accessible_vram =
+			heap(u.visible_total, VKF_MIN(u.visible_total, vram), u.visible_managed),
 		.gtt = heap(u.gtt_total, u.gtt_total, u.gtt_used),
 	};
 
@@ -219,8 +219,8 @@ static int hw_ip_count(const struct query *q)
 /* ------------------------------------------------ firmware, BIOS */
 
 #define FW_TYPE_FIRST AMDGPU_INFO_FW_VCE
-#define FW_TYPE_LAST 0x19u /* MES: the last that 6.12 knows */
-#define FW_TYPE_HOLE 0x09u
+#define FW_TYPE_LAST  0x19u /* MES: the last that 6.12 knows */
+#define FW_TYPE_HOLE  0x09u
 
 static int fw_version(const struct query *q)
 {

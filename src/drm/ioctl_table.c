@@ -7,12 +7,12 @@
 #include "drm/uapi.h"
 #include "drm/version.h"
 
-#define CMD_NR(cmd) ((cmd)&0xffu)
+#define CMD_NR(cmd)   ((cmd)&0xffu)
 #define CMD_TYPE(cmd) ((cmd) >> 8 & 0xffu)
 #define CMD_SIZE(cmd) ((cmd) >> 16 & 0x3fffu)
-#define CMD_IN(cmd) ((cmd) >> 30 & 1u)
-#define CMD_OUT(cmd) ((cmd) >> 31)
-#define STACK_BLOCK 256u
+#define CMD_IN(cmd)   ((cmd) >> 30 & 1u)
+#define CMD_OUT(cmd)  ((cmd) >> 31)
+#define STACK_BLOCK   256u
 
 enum { FAITHFUL, PARTIAL, REFUSED }; /* enum kfd_fidelity's numbers */
 enum { NONE, IN, OUT, INOUT };
@@ -25,11 +25,11 @@ enum { NONE, IN, OUT, INOUT };
 	{                                                                                          \
 		{ nr, name, REFUSED, note }, size, dir, perm, NULL, -(err)                         \
 	}
-#define NO_GEM "EOPNOTSUPP, as a driver without GEM"
+#define NO_GEM     "EOPNOTSUPP, as a driver without GEM"
 #define NO_SYNCOBJ "EOPNOTSUPP, as a driver without sync objects"
 #define NO_COMMAND "EINVAL, as a driver without this command"
-#define NO_MASTER "EACCES: nobody is master"
-#define NO_MODES "EOPNOTSUPP: there is no display"
+#define NO_MASTER  "EACCES: nobody is master"
+#define NO_MODES   "EOPNOTSUPP: there is no display"
 
 /* clang-format off */
 static const struct drm_ioctl_row rows[] = {

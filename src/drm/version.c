@@ -60,7 +60,7 @@ int drm_get_client(struct drm_call *dc, void *arg)
 }
 
 /* Newer than some headers. */
-#define CAP_SYNCOBJ 0x13
+#define CAP_SYNCOBJ          0x13
 #define CAP_SYNCOBJ_TIMELINE 0x14
 
 /* What cannot be asked for is 0; what belongs to displays needs a device with one. */

@@ -7,11 +7,11 @@
 
 /* AMDGPU_VA_RESERVED_*: nothing below this, and three areas below the top. */
 #define RESERVED_BOTTOM UINT64_C(0x10000)
-#define RESERVED_CSA VKF_MIB(2)
-#define RESERVED_SEQ64 VKF_MIB(2)
-#define RESERVED_TRAP VKF_KIB(64)
-#define LOW_CWSR UINT64_C(0x2000) /* before gfx9 */
-#define USER_VA_BITS 47
+#define RESERVED_CSA    VKF_MIB(2)
+#define RESERVED_SEQ64  VKF_MIB(2)
+#define RESERVED_TRAP   VKF_KIB(64)
+#define LOW_CWSR        UINT64_C(0x2000) /* before gfx9 */
+#define USER_VA_BITS    47
 
 struct fixed_apertures {
 	uint64_t lds_base, lds_limit, scratch_base, scratch_limit;

@@ -32,7 +32,7 @@ int kfd_get_clock_counters(struct kfd_process *p, struct vkf_call *call, void *a
 /* ------------------------------------------------ cache policy */
 
 /* APE1 registers hold bits 16-46 of an address; the limit ends a 64 KiB block. */
-#define APE1_FIXED UINT64_C(0xffff80000000ffff)
+#define APE1_FIXED     UINT64_C(0xffff80000000ffff)
 #define APE1_LIMIT_LOW UINT64_C(0xffff)
 
 /* Up to gfx8 an alternate aperture has a policy of its own; size 0 turns it off. */
@@ -131,7 +131,7 @@ int kfd_set_trap_handler(struct kfd_process *p, struct vkf_call *call, void *arg
 
 /* ------------------------------------------------ tiling */
 
-#define TILE_MODES 32u
+#define TILE_MODES       32u
 #define MACRO_TILE_MODES 16u
 
 /* From gfx9 on the arrays, banks and ranks mean nothing and read as zeros. */

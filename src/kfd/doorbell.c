@@ -11,9 +11,9 @@ struct routing {
 };
 
 static const struct routing vega10 = { .sdma_first = 0xf0, .sdma_stride = 2, .non_cp_last = 0xff };
-static const struct routing vega20 = {
-	.sdma_first = 0x100, .sdma_stride = 0xa, .non_cp_last = 0x18f
-};
+static const struct routing vega20 = { .sdma_first = 0x100,
+				       .sdma_stride = 0xa,
+				       .non_cp_last = 0x18f };
 
 static const struct routing *routing_of(const struct machine_asic *asic)
 {
@@ -39,8 +39,8 @@ int kfd_doorbell_take(struct kfd_pdd *pdd, const struct machine_asic *asic, unsi
 	unsigned int id = queue_id;
 
 	if (asic->doorbell64 && sdma) {
-		id = r->sdma_first + sdma->engine * r->sdma_stride +
-		     (sdma->queue & 1) * MIRROR + sdma->queue / 2;
+		id = r->sdma_first + sdma->engine * r->sdma_stride + (sdma->queue & 1) * MIRROR +
+		     sdma->queue / 2;
 	} else if (asic->doorbell64) {
 		id = vkf_bitmap_first_zero(pdd->doorbells, KFD_MAX_QUEUES);
 		if (id == KFD_MAX_QUEUES)

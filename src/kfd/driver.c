@@ -5,8 +5,8 @@
 #include "base/env.h"
 
 /* The kernel hands out the upper half of 16-bit PASIDs first. */
-#define PASID_FIRST 0x8000
-#define PASID_LIMIT 0x10000
+#define PASID_FIRST          0x8000
+#define PASID_LIMIT          0x10000
 #define MAX_QUEUES_OF_DEVICE 4096 /* the kernel's max_num_of_queues_per_device */
 
 int kfd_driver_create(struct machine *m, struct kfd_driver **ret_driver)

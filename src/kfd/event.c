@@ -8,7 +8,7 @@
 
 /* A page made for a program that gave none has this many slots until it is mapped as a whole. */
 #define LEGACY_SLOTS 256u
-#define PAGE_BYTES (KFD_SIGNAL_EVENT_LIMIT * sizeof(uint64_t))
+#define PAGE_BYTES   (KFD_SIGNAL_EVENT_LIMIT * sizeof(uint64_t))
 
 static bool has_slot(uint32_t type)
 {
@@ -112,8 +112,8 @@ static int make_page(struct kfd_process *p) VKF_REQUIRES(p->events.lock)
 }
 
 /* The program's own buffer, by its handle. */
-static int adopt_page(struct kfd_process *p, uint64_t handle)
-	VKF_REQUIRES(p->lock) VKF_REQUIRES(p->events.lock)
+static int adopt_page(struct kfd_process *p, uint64_t handle) VKF_REQUIRES(p->lock)
+	VKF_REQUIRES(p->events.lock)
 {
 	struct kfd_pdd *pdd = kfd_pdd_by_id(p, kfd_handle_gpu(handle));
 	struct kfd_mem *mem;

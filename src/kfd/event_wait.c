@@ -15,9 +15,9 @@
 #include "base/sched.h"
 #include "kfd/process.h"
 
-#define TIMEOUT_NONE 0u
+#define TIMEOUT_NONE    0u
 #define TIMEOUT_FOREVER UINT32_MAX
-#define TIMEOUT_MAX_MS INT32_MAX
+#define TIMEOUT_MAX_MS  INT32_MAX
 
 /* kcalloc() of the kernel's waiters: 4 MiB, 56 bytes each. */
 #define MAX_EVENTS 74898u

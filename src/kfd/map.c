@@ -94,8 +94,8 @@ void kfd_mem_forget_unmaps(struct kfd_mem *mem)
 static int sync_all(struct kfd_mem *mem)
 {
 	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
-		int r = mem->unmapped[gpu] ?
-				mm_fence_wait(mem->unmapped[gpu], VKF_FOREVER, true) : 0;
+		int r = mem->unmapped[gpu] ? mm_fence_wait(mem->unmapped[gpu], VKF_FOREVER, true)
+					   : 0;
 
 		if (r)
 			return r;

@@ -3,7 +3,7 @@
 #include "kfd/process.h"
 #include "mm/bo.h"
 
-#define CWSR_BYTES 8192u
+#define CWSR_BYTES       8192u
 #define EVENT_PAGE_BYTES (KFD_SIGNAL_EVENT_LIMIT * 8u)
 
 static int map_bar(uint64_t offset, struct machine_map *ret_map)
@@ -21,9 +21,8 @@ static int map_events(struct kfd_process *p, uint64_t len, struct machine_map *r
 		return -EINVAL;
 	vkf_mutex_lock(&p->events.lock);
 	if (p->events.page) {
-		*ret_map = (struct machine_map){
-			MACHINE_MAP_ARENA, mm_bo_arena(p->events.page).v, true
-		};
+		*ret_map = (struct machine_map){ MACHINE_MAP_ARENA, mm_bo_arena(p->events.page).v,
+						 true };
 		p->events.slot_bytes = len;
 		r = 0;
 	}
