@@ -47,7 +47,7 @@ static void add_ioctls(json_t *rows)
 }
 
 /* Paths that differ in numbers only are one row: every run of digits, and of a bus address, is N. */
-static void add_path(json_t *rows, const char *path, const char *note)
+static void add_path(json_t *rows, const char *path, enum kfd_fidelity level, const char *note)
 {
 	char pattern[256];
 	size_t n = 0, i;
@@ -68,24 +68,53 @@ static void add_path(json_t *rows, const char *path, const char *note)
 	json_array_foreach(rows, i, row)
 		if (!strcmp(json_string_value(json_object_get(row, "name")), pattern))
 			return;
-	add(rows, "files", pattern, KFD_FAITHFUL, note);
+	add(rows, "files", pattern, (int)level, note);
+}
+
+/* Files whose values a real machine would change, and this one does not. */
+static const struct {
+	const char *part, *note;
+} constants[] = {
+	{ "/hwmon/hwmon", "a constant of the machine" },
+	{ "/pp_dpm_", "a constant of the machine" },
+	{ "busy_percent", "a constant" },
+	{ "/ras/", "never an error" },
+	{ "/pcie_replay_count", "a constant" },
+	{ "/power_dpm_", "a constant; cannot be written" },
+	{ "/fw_version/", "as in the machine file" },
+	{ "/vbios_version", "made up" },
+	{ "/config", "no capability list" },
+	{ "/resource", "BAR 0 only" },
+	{ "/amdgpu/version", "in-tree amdgpu has none" },
+	{ "/amdgpu/parameters/", "a constant; cannot be written" },
+	{ "system_properties", "platform names are made up" },
+};
+
+static const char *constant_note(const char *path)
+{
+	for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]); i++)
+		if (strstr(path, constants[i].part))
+			return constants[i].note;
+	return NULL;
 }
 
 static int sink_file(void *cookie, const char *path, const char *text, size_t len)
 {
-	add_path(cookie, path, "");
+	const char *note = constant_note(path);
+
+	add_path(cookie, path, note ? KFD_PARTIAL : KFD_FAITHFUL, note ? note : "");
 	return 0;
 }
 
 static int sink_live(void *cookie, const char *path)
 {
-	add_path(cookie, path, "made at each open");
+	add_path(cookie, path, KFD_FAITHFUL, "made at each open");
 	return 0;
 }
 
 static int sink_symlink(void *cookie, const char *path, const char *target)
 {
-	add_path(cookie, path, "link");
+	add_path(cookie, path, KFD_FAITHFUL, "link");
 	return 0;
 }
 
@@ -96,7 +125,7 @@ static int sink_dir(void *cookie, const char *path)
 
 static int sink_chardev(void *cookie, const char *path, unsigned int major, unsigned int minor)
 {
-	add_path(cookie, path, "device");
+	add_path(cookie, path, KFD_FAITHFUL, "device");
 	return 0;
 }
 
