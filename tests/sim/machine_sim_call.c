@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: The calls of simulated programs
+ */
+#include "machine_sim.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kfd/kfd.h"
+#include "machine_sim_priv.h"
+
+struct msim_call {
+	struct vkf_call call;
+	struct msim_thread *thread;
+};
+
+static bool within(uint64_t at, size_t len, const void *start, uint64_t size)
+{
+	uint64_t off = at - (uintptr_t)start;
+
+	return off <= size && len <= size - off;
+}
+
+/* What a program may name: the argument block, and its user memory. */
+static bool user_ok(const struct msim_thread *t, uint64_t uptr, size_t len)
+{
+	return within(uptr, len, t->block, t->block_bytes) ||
+	       within(uptr, len, t->process->user.base, t->process->user.size);
+}
+
+static int call_copy_from_user(struct vkf_call *call, void *dst, uint64_t uptr, size_t len)
+{
+	struct msim_call *mc = vkf_container_of(call, struct msim_call, call);
+
+	vkf_point("copy_from_user");
+	if (!user_ok(mc->thread, uptr, len))
+		return -EFAULT;
+	memcpy(dst, (const void *)(uintptr_t)uptr, len);
+	return 0;
+}
+
+static int call_copy_to_user(struct vkf_call *call, uint64_t uptr, const void *src, size_t len)
+{
+	struct msim_call *mc = vkf_container_of(call, struct msim_call, call);
+
+	vkf_point("copy_to_user");
+	if (!user_ok(mc->thread, uptr, len))
+		return -EFAULT;
+	memcpy((void *)(uintptr_t)uptr, src, len);
+	return 0;
+}
+
+static struct driver_file *file_of(const struct msim_thread *t, int fd)
+{
+	return fd >= 0 && fd < MSIM_MAX_FILES ? t->process->files[fd] : NULL;
+}
+
+static struct machine_render *call_render_of_fd(struct vkf_call *call, int fd)
+{
+	struct msim_call *mc = vkf_container_of(call, struct msim_call, call);
+	struct driver_file *f = file_of(mc->thread, fd);
+
+	return f ? driver_file_render(f) : NULL;
+}
+
+static const struct vkf_call_ops call_ops = {
+	.copy_from_user = call_copy_from_user,
+	.copy_to_user = call_copy_to_user,
+	.render_of_fd = call_render_of_fd,
+};
+
+/* From 20 ns to a few microseconds, or to about a second; each length as likely as its double. */
+static uint64_t random_delay(struct msim *m, bool sleeps)
+{
+	uint64_t scale = UINT64_C(20) << msim_random(m, sleeps ? 26 : 8);
+
+	return scale + msim_random(m, scale);
+}
+
+static void order_signal(struct msim_thread *t, bool sleeps)
+{
+	struct msim_process *p = t->process;
+
+	if (p->signal_to || !msim_chance(p->m, p->m->config.signal_odds))
+		return;
+	p->signal_to = t;
+	p->signal_call = t->call_number;
+	p->signal_delay = random_delay(p->m, sleeps);
+	vkf_unpark(p->signal_task);
+}
+
+static const char *call_name(unsigned long cmd)
+{
+	const struct kfd_feature *f = kfd_feature((unsigned int)(cmd & 0xff) - 1);
+
+	return f && (cmd >> 8 & 0xff) == 'K' ? f->name : "ioctl";
+}
+
+static void begin_call(struct msim_thread *t, const char *name)
+{
+	t->call = name;
+	t->call_since = vkf_now_ns();
+	t->call_number++;
+	t->n_injected = 0;
+	t->n_restarts = 0;
+	t->process->m->n.calls++;
+}
+
+/* One attempt. Sleeping in WAIT_EVENTS is not being inside mm. */
+static int attempt(struct msim_thread *t, struct driver_file *f, unsigned long cmd, void *block,
+		   bool sleeps)
+{
+	struct msim_call mc = { { &call_ops }, t };
+	struct msim *m = t->process->m;
+	int r;
+
+	if (!sleeps)
+		msim_enter_mm(m);
+	vkf_task_clear_interrupt();
+	t->in_call = true;
+	if (t->process->dying)
+		vkf_task_interrupt(vkf_current());
+	r = driver_ioctl(t->process->client, f, &mc.call, (uint32_t)cmd, (uintptr_t)block);
+	t->in_call = false;
+	vkf_task_clear_interrupt();
+	if (!sleeps)
+		msim_leave_mm(m);
+	return r;
+}
+
+int msim_ioctl(struct msim_thread *t, int fd, unsigned long cmd, void *block)
+{
+	bool sleeps = (cmd & 0xff) == 0x0c;
+	struct driver_file *f = file_of(t, fd);
+	struct msim *m = t->process->m;
+	int r;
+
+	if (t->process->dying)
+		return -EINTR;
+	begin_call(t, call_name(cmd));
+	t->block = block;
+	t->block_bytes = cmd >> 16 & 0x3fff;
+	order_signal(t, sleeps);
+	for (;;) {
+		r = f ? attempt(t, f, cmd, block, sleeps) : -EBADF;
+		if (r != -VKF_ERESTARTSYS)
+			break;
+		t->n_restarts++;
+		m->n.restarts++;
+		if (t->process->dying) {
+			r = -EINTR;
+			break;
+		}
+	}
+	msim_trace(m, "%s: %d after %u signals", t->call, r, t->n_restarts);
+	t->call = NULL;
+	t->block = NULL;
+	t->block_bytes = 0;
+	return r;
+}
+
+int msim_open(struct msim_thread *t, unsigned int major, unsigned int minor)
+{
+	struct driver_file *f;
+	int r;
+
+	begin_call(t, "open");
+	r = driver_open(t->process->client, major, minor, &f);
+	t->call = NULL;
+	if (r)
+		return r;
+	for (int fd = 0; fd < MSIM_MAX_FILES; fd++) {
+		if (!t->process->files[fd]) {
+			t->process->files[fd] = f;
+			return fd;
+		}
+	}
+	driver_file_drop(f);
+	return -EMFILE;
+}
+
+void msim_close(struct msim_thread *t, int fd)
+{
+	struct driver_file *f = file_of(t, fd);
+
+	if (!f)
+		return;
+	t->process->files[fd] = NULL;
+	driver_file_drop(f);
+}
+
+void *msim_mmap(struct msim_thread *t, int fd, uint64_t offset, uint64_t len, int *ret_errno)
+{
+	struct driver_file *f = file_of(t, fd);
+	struct machine_map map;
+	int r = -EBADF;
+
+	begin_call(t, "mmap");
+	if (f)
+		r = driver_mmap(t->process->client, f, offset, len, PROT_READ | PROT_WRITE,
+				MAP_SHARED, &map);
+	t->call = NULL;
+	if (r) {
+		*ret_errno = r;
+		return NULL;
+	}
+	if (map.kind == MACHINE_MAP_BAR)
+		return (char *)t->process->regions[MSIM_BAR].base + map.offset;
+	msim_mark_pages(t->process, map.offset, len, false);
+	return (char *)t->process->regions[MSIM_ARENA].base + map.offset;
+}

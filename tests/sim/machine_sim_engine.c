@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: A process's engine, as a coroutine
+ *
+ * The code of gpu/, a scheduling point before each of its accesses, and a loop that
+ * sleeps as the shim's does.
+ */
+#include "machine_sim.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bitmap.h"
+#include "gpu/mem_direct.h"
+#include "machine_sim_priv.h"
+
+#define NAP_NS    UINT64_C(1000)
+#define SECOND_NS UINT64_C(1000000000)
+
+static void engine_access(struct msim_process *p, const void *addr, size_t len)
+{
+	uint64_t off = (uintptr_t)addr - (uintptr_t)p->regions[MSIM_ARENA].base;
+
+	p->m->n.accesses++;
+	vkf_point("gpu");
+	if (p->grace && --p->grace == 0)
+		longjmp(p->engine_end, 1);
+	if (off >= p->regions[MSIM_ARENA].size || p->dying)
+		return;
+	for (uint64_t page = off / VKF_PAGE_SIZE; page <= (off + len - 1) / VKF_PAGE_SIZE; page++) {
+		if (vkf_bit_test(p->gone, (unsigned int)page))
+			msim_fail(p->m, "pid %d: its engine reaches memory that was given back: page %"
+					PRIu64 " of the arena", p->pid, page);
+	}
+}
+
+static int access_copy(void *cookie, void *dst, const void *src, size_t len)
+{
+	engine_access(cookie, src, len);
+	engine_access(cookie, dst, len);
+	return gpu_mem_direct.copy(NULL, dst, src, len);
+}
+
+static int access_fill(void *cookie, void *dst, uint32_t word, size_t len)
+{
+	engine_access(cookie, dst, len);
+	return gpu_mem_direct.fill(NULL, dst, word, len);
+}
+
+static int access_load32(void *cookie, const void *addr, uint32_t *ret)
+{
+	engine_access(cookie, addr, sizeof(*ret));
+	return gpu_mem_direct.load32(NULL, addr, ret);
+}
+
+static int access_load64(void *cookie, const void *addr, uint64_t *ret)
+{
+	engine_access(cookie, addr, sizeof(*ret));
+	return gpu_mem_direct.load64(NULL, addr, ret);
+}
+
+static int access_store32(void *cookie, void *addr, uint32_t v)
+{
+	engine_access(cookie, addr, sizeof(v));
+	return gpu_mem_direct.store32(NULL, addr, v);
+}
+
+static int access_store64(void *cookie, void *addr, uint64_t v)
+{
+	engine_access(cookie, addr, sizeof(v));
+	return gpu_mem_direct.store64(NULL, addr, v);
+}
+
+static int access_add64(void *cookie, void *addr, uint64_t v)
+{
+	engine_access(cookie, addr, sizeof(v));
+	return gpu_mem_direct.add64(NULL, addr, v);
+}
+
+static const struct gpu_mem_ops access_ops = {
+	.copy = access_copy,
+	.fill = access_fill,
+	.load32 = access_load32,
+	.load64 = access_load64,
+	.store32 = access_store32,
+	.store64 = access_store64,
+	.add64 = access_add64,
+};
+
+static uint64_t engine_now(void *cookie)
+{
+	return vkf_now_ns();
+}
+
+static void engine_irq(void *cookie)
+{
+	struct msim_process *p = cookie;
+
+	vkf_unpark(p->irq_task);
+}
+
+static void engine_relax(void *cookie)
+{
+	vkf_relax();
+}
+
+static const struct gpu_engine_ops engine_ops = {
+	.mem = &access_ops,
+	.now_ns = engine_now,
+	.irq = engine_irq,
+	.relax = engine_relax,
+};
+
+/* Arm, look again, sleep: a doorbell before the look is seen, one after it wakes. */
+static void engine_rest(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t cmd_seq)
+{
+	p->armed = true;
+	gpu_engine_set_state(p->engine, GPU_ENGINE_ASLEEP);
+	vkf_point("asleep");
+	if (!gpu_engine_pending(p->engine) && atomic_load(&ctrl->cmd_seq) == cmd_seq &&
+	    !p->closing)
+		vkf_park(VKF_FOREVER);
+	gpu_engine_set_state(p->engine, GPU_ENGINE_RUNNING);
+	p->armed = false;
+	p->n_wakes++;
+}
+
+/* A queue waits for memory that nobody announces: look again, less and less often. */
+static void engine_wait(uint64_t *nap)
+{
+	vkf_sleep_ns(*nap, false);
+	*nap = VKF_MIN(*nap + *nap / 4, SECOND_NS);
+}
+
+static void engine_loop(struct msim_process *p)
+{
+	struct gpu_ctrl *ctrl = p->regions[MSIM_CTRL].base;
+	uint64_t nap = NAP_NS;
+
+	while (!p->closing) {
+		uint32_t cmd_seq = atomic_load(&ctrl->cmd_seq);
+		unsigned int found = gpu_engine_step(p->engine);
+
+		if (found & GPU_STEP_QUIT)
+			break;
+		if (found & GPU_STEP_WORKED)
+			nap = NAP_NS;
+		if (found & GPU_STEP_WAITING)
+			engine_wait(&nap);
+		else if (found)
+			vkf_relax();
+		else
+			engine_rest(p, ctrl, cmd_seq);
+	}
+	gpu_engine_set_state(p->engine, GPU_ENGINE_DEAD);
+}
+
+/* A killed engine stops wherever it is, and says nothing. */
+static void engine_main(void *arg)
+{
+	struct msim_process *p = arg;
+
+	if (!setjmp(p->engine_end))
+		engine_loop(p);
+	p->armed = false;
+}
+
+void msim_start_engine(struct msim_process *p)
+{
+	size_t bytes = VKF_ALIGN_UP(gpu_engine_size(), (size_t)64);
+	struct gpu_engine_config config = {
+		.ctrl = p->regions[MSIM_CTRL].base,
+		.pt = p->regions[MSIM_PT].base,
+		.arena = p->regions[MSIM_ARENA].base,
+		.bar = p->regions[MSIM_BAR].base,
+		.ops = &engine_ops,
+		.cookie = p,
+	};
+
+	if (p->engine_task || p->dying)
+		return;
+	p->engine_storage = aligned_alloc(64, bytes);
+	memset(p->engine_storage, 0, bytes);
+	if (gpu_engine_init(p->engine_storage, &config, &p->engine))
+		msim_fail(p->m, "pid %d: the engine refuses its control block", p->pid);
+	gpu_engine_set_state(p->engine, GPU_ENGINE_RUNNING);
+	if (sim_spawn(p->m->sim, "engine", engine_main, p, &p->engine_task))
+		msim_fail(p->m, "no memory for an engine");
+}
+
+/* As under userfaultfd: the store waits until the engine has let it through, once. */
+void msim_ring(struct msim_thread *t, volatile uint64_t *doorbell, uint64_t value)
+{
+	struct msim_process *p = t->process;
+	uint64_t seen = p->n_wakes;
+
+	vkf_point("doorbell");
+	while (p->armed && p->n_wakes == seen && !p->dying) {
+		vkf_unpark(p->engine_task);
+		vkf_relax();
+	}
+	*doorbell = value;
+}
+
+void msim_end_engine(struct msim_process *p)
+{
+	if (!p->engine_task)
+		return;
+	vkf_unpark(p->engine_task);
+	vkf_join(p->engine_task);
+	p->engine_task = NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_TESTS_MACHINE_SIM_PRIV_H
+#define VKFD_TESTS_MACHINE_SIM_PRIV_H
+
+/**
+ * DOC: What the parts of the harness share
+ */
+#include "machine_sim.h"
+
+/* The hooks of the environment know no machine: there is one at a time. */
+extern struct msim *the_msim;
+
+/* Calls that may be inside mm, so that a check can keep them out. */
+void msim_enter_mm(struct msim *m);
+void msim_leave_mm(struct msim *m);
+/* A killed or an ending process's engine has left its loop when this returns. */
+void msim_end_engine(struct msim_process *p);
+/* Pages of the arena that the driver has given back, or that a buffer has again. */
+void msim_mark_pages(struct msim_process *p, uint64_t off, uint64_t len, bool gone);
+
+#endif

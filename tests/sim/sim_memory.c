@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: Buffers of simulated programs, and what must be in them
+ */
+#include "sim_program.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/hash.h"
+#include "sim_calls.h"
+
+/* ------------------------------------------------ answers */
+
+bool prog_injected(const struct prog *pr)
+{
+	return pr->t->n_injected > 0;
+}
+
+/* What a call may answer: what the model says; and what follows from an injected failure, a death,
+ * or (@tight) a lack of memory. */
+int prog_expect(struct prog *pr, const char *what, int r, int want, bool tight)
+{
+	if (r == want || (r < 0 && prog_injected(pr)) || (r == -EINTR && pr->p->dying) ||
+	    (r == -ENOMEM && tight))
+		return r;
+	msim_fail(pr->m, "%s: %s gave %d, expected %d", pr->t->name, what, r, want);
+}
+
+uint32_t prog_gpu_id(const struct prog *pr, unsigned int gpu)
+{
+	return pr->m->profile.gpus[gpu].gpu_id;
+}
+
+bool prog_vram_is_tight(const struct prog *pr, unsigned int gpu)
+{
+	return pr->m->wanted[gpu] + VKF_MIB(16) > pr->m->profile.gpus[gpu].vram;
+}
+
+static bool system_is_tight(const struct prog *pr)
+{
+	return pr->m->wanted_system > pr->m->profile.sockets[0].ram / 4;
+}
+
+/* ------------------------------------------------ buffers */
+
+/* A GPU whose BAR does not show all of its VRAM has none to offer to the CPU. */
+static int alloc_answer(const struct prog *pr, unsigned int home, uint32_t flags)
+{
+	const struct machine_gpu *gpu = &pr->m->profile.gpus[home];
+
+	return flags & F_PUBLIC && gpu->visible_vram < gpu->vram ? -EINVAL : 0;
+}
+
+static void want(struct prog *pr, const struct prog_buf *b, int64_t bytes)
+{
+	if (b->kind == PROG_VRAM) {
+		pr->m->wanted[b->home] += bytes;
+		pr->s->wanted[b->home] += bytes;
+	} else {
+		pr->m->wanted_system += bytes;
+		pr->s->wanted_system += bytes;
+	}
+}
+
+static void check_is_zero(struct prog *pr, const struct prog_buf *b)
+{
+	/* Looking costs host pages, which a measurement does not want. */
+	uint64_t n = pr->m->config.check_odds ? VKF_MIN(b->size, VKF_KIB(64)) : 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (b->cpu[i] || b->cpu[b->size - 1 - i])
+			msim_fail(pr->m, "%s: a new buffer is not empty", pr->t->name);
+	}
+}
+
+/* To be asked before and after a call: others take and give meanwhile. */
+static bool is_tight(const struct prog *pr, const struct prog_buf *b)
+{
+	return b->kind == PROG_VRAM ? prog_vram_is_tight(pr, b->home) : system_is_tight(pr);
+}
+
+static void show_to_cpu(struct prog *pr, struct prog_buf *b, uint64_t offset)
+{
+	int r;
+
+	if (b->kind == PROG_USER)
+		return;
+	b->cpu = msim_mmap(pr->t, pr->s->render[b->home], offset, b->size, &r);
+	if (!b->cpu)
+		msim_fail(pr->m, "%s: mmap of a buffer gave %d", pr->t->name, r);
+	check_is_zero(pr, b);
+}
+
+int prog_alloc(struct prog *pr, struct prog_buf *b, enum prog_kind kind, unsigned int home,
+	       uint64_t size, uint32_t flags)
+{
+	static const uint32_t kind_flag[] = { F_VRAM, F_GTT, F_USERPTR };
+	struct kfd_ioctl_alloc_memory_of_gpu_args args = {
+		.va_addr = b->va,
+		.size = flags & F_AQL ? 2 * size : size,
+		.gpu_id = prog_gpu_id(pr, home),
+		.flags = flags | kind_flag[kind],
+		.mmap_offset = kind == PROG_USER ? (uintptr_t)b->cpu : 0,
+	};
+	bool tight;
+	int r;
+
+	b->kind = kind;
+	b->home = home;
+	want(pr, b, (int64_t)size);
+	tight = is_tight(pr, b);
+	r = msim_ioctl(pr->t, pr->s->kfd, K_ALLOC, &args);
+	tight |= is_tight(pr, b);
+	msim_trace(pr->m, "alloc %" PRIx64 " of kind %d on %u, %" PRIu64 " bytes, flags %x: %d",
+		   b->va, kind, home, size, flags, r);
+	if (prog_expect(pr, "ALLOC", r, alloc_answer(pr, home, flags), tight)) {
+		want(pr, b, -(int64_t)size);
+		return r;
+	}
+	b->live = true;
+	b->writable = flags & F_WRITABLE;
+	b->aql = flags & F_AQL;
+	b->handle = args.handle;
+	b->size = size;
+	b->mapped = 0;
+	b->known = 0;
+	pr->s->n_buffers++;
+	if (kind == PROG_VRAM)
+		pr->s->vram[home] += size;
+	show_to_cpu(pr, b, args.mmap_offset);
+	return 0;
+}
+
+int prog_free(struct prog *pr, struct prog_buf *b)
+{
+	struct kfd_ioctl_free_memory_of_gpu_args args = { .handle = b->handle };
+	int r = msim_ioctl(pr->t, pr->s->kfd, K_FREE, &args);
+
+	msim_trace(pr->m, "free %" PRIx64 ": %d", b->va, r);
+	if (prog_expect(pr, "FREE", r, b->mapped ? -EBUSY : 0, false))
+		return r;
+	want(pr, b, -(int64_t)b->size);
+	b->live = false;
+	pr->s->n_buffers--;
+	if (b->kind == PROG_VRAM)
+		pr->s->vram[b->home] -= b->size;
+	return 0;
+}
+
+bool prog_reaches(const struct prog *pr, const struct prog_buf *b, unsigned int gpu)
+{
+	const struct machine_profile *m = &pr->m->profile;
+
+	return b->kind != PROG_VRAM || b->home == gpu || machine_same_hive(m, b->home, gpu) ||
+	       machine_peer_accessible(m, b->home, gpu);
+}
+
+/* The ids of @gpus in the scratch memory, where a call can point to them. */
+static uint32_t list_gpus(struct prog *pr, uint32_t gpus, uint32_t **ret_ids)
+{
+	uint32_t *ids = (uint32_t *)pr->t->user, n = 0;
+
+	for (unsigned int gpu = 0; gpu < pr->m->profile.n_gpus; gpu++) {
+		if (gpus & 1u << gpu)
+			ids[n++] = prog_gpu_id(pr, gpu);
+	}
+	*ret_ids = ids;
+	return n;
+}
+
+/* The first @n of @gpus. */
+static uint32_t first_gpus(uint32_t gpus, uint32_t n)
+{
+	uint32_t first = 0;
+
+	for (; n; n--) {
+		first |= gpus & -gpus;
+		gpus &= gpus - 1;
+	}
+	return first;
+}
+
+/* How many of @gpus an ideal MAP would come to. */
+static uint32_t reachable_prefix(const struct prog *pr, const struct prog_buf *b, uint32_t gpus)
+{
+	uint32_t n = 0;
+
+	for (; gpus; gpus &= gpus - 1, n++) {
+		if (!prog_reaches(pr, b, (unsigned int)__builtin_ctz(gpus)))
+			break;
+	}
+	return n;
+}
+
+static uint32_t mapped_prefix(const struct prog_buf *b, uint32_t gpus)
+{
+	uint32_t n = 0;
+
+	for (; gpus && b->mapped & gpus & -gpus; gpus &= gpus - 1)
+		n++;
+	return n;
+}
+
+static bool any_tight(const struct prog *pr, uint32_t gpus)
+{
+	for (; gpus; gpus &= gpus - 1) {
+		if (prog_vram_is_tight(pr, (unsigned int)__builtin_ctz(gpus)))
+			return true;
+	}
+	return false;
+}
+
+/* n_success must be exact, unless a failure was injected: then it must not be too much. */
+static void check_n_success(struct prog *pr, const char *what, int r, uint32_t n, uint32_t want)
+{
+	bool excused = r < 0 && (prog_injected(pr) || r == -EINTR || r == -ENOMEM);
+
+	if (n == want || (excused && n < want))
+		return;
+	msim_fail(pr->m, "%s: %s gave %d with n_success %u, expected %u", pr->t->name, what, r, n,
+		  want);
+}
+
+/* One try for each GPU: not being mapped there is no mistake. */
+static void unmap_leftovers(struct prog *pr, struct prog_buf *b, uint32_t gpus)
+{
+	for (; gpus && !pr->p->dying; gpus &= gpus - 1) {
+		struct kfd_ioctl_unmap_memory_from_gpu_args args = { .handle = b->handle };
+		uint32_t *ids;
+		int r;
+
+		args.n_devices = list_gpus(pr, gpus & -gpus, &ids);
+		args.device_ids_array_ptr = (uintptr_t)ids;
+		do
+			r = msim_ioctl(pr->t, pr->s->kfd, K_UNMAP, &args);
+		while (r && r != -EINVAL && prog_injected(pr) && !pr->p->dying);
+		if (r)
+			prog_expect(pr, "UNMAP of what may be left", r, -EINVAL, false);
+	}
+}
+
+int prog_map(struct prog *pr, struct prog_buf *b, uint32_t gpus)
+{
+	struct kfd_ioctl_map_memory_to_gpu_args args = { .handle = b->handle };
+	uint32_t *ids, reach = reachable_prefix(pr, b, gpus);
+	bool whole, tight = any_tight(pr, gpus);
+	int r;
+
+	args.n_devices = list_gpus(pr, gpus, &ids);
+	args.device_ids_array_ptr = (uintptr_t)ids;
+	whole = reach == args.n_devices;
+	r = msim_ioctl(pr->t, pr->s->kfd, K_MAP, &args);
+	msim_trace(pr->m, "map %" PRIx64 " to %x: %d, %u of %u", b->va, gpus, r, args.n_success, args.n_devices);
+	prog_expect(pr, "MAP", r, whole ? 0 : -EINVAL, tight || any_tight(pr, gpus));
+	if (r && pr->m->profile.knobs.map_transactional)
+		reach = 0;
+	check_n_success(pr, "MAP", r, args.n_success, reach);
+	b->mapped |= first_gpus(gpus, args.n_success);
+	/* Undoing takes memory as well, and that may be refused, too. */
+	if (r && pr->m->profile.knobs.map_transactional && prog_injected(pr))
+		unmap_leftovers(pr, b, gpus & ~b->mapped);
+	/* Half of a double mapping may be there. */
+	else if (r && b->aql && !pr->p->dying && whole)
+		return prog_map(pr, b, gpus);
+	return r;
+}
+
+int prog_unmap(struct prog *pr, struct prog_buf *b, uint32_t gpus)
+{
+	struct kfd_ioctl_unmap_memory_from_gpu_args args = { .handle = b->handle };
+	uint32_t *ids, there = mapped_prefix(b, gpus);
+	int r;
+
+	args.n_devices = list_gpus(pr, gpus, &ids);
+	args.device_ids_array_ptr = (uintptr_t)ids;
+	r = msim_ioctl(pr->t, pr->s->kfd, K_UNMAP, &args);
+	msim_trace(pr->m, "unmap %" PRIx64 " from %x: %d, %u of %u", b->va, gpus, r, args.n_success, args.n_devices);
+	prog_expect(pr, "UNMAP", r, there == args.n_devices ? 0 : -EINVAL, false);
+	check_n_success(pr, "UNMAP", r, args.n_success, there);
+	b->mapped &= ~first_gpus(gpus, args.n_success);
+	if (r && prog_injected(pr) && !pr->p->dying && gpus & b->mapped)
+		return prog_unmap(pr, b, gpus & b->mapped);
+	return r;
+}
+
+/* Whatever state it is in. */
+void prog_drop_buf(struct prog *pr, struct prog_buf *b)
+{
+	while (b->live && !pr->p->dying) {
+		if (b->mapped)
+			prog_unmap(pr, b, b->mapped);
+		prog_free(pr, b);
+	}
+}
+
+/* ------------------------------------------------ bytes */
+
+static uint64_t pattern(uint64_t seed, uint64_t word)
+{
+	return (seed + word) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+void prog_fill(struct prog *pr, struct prog_buf *b)
+{
+	uint64_t *words = (uint64_t *)b->cpu;
+
+	b->seed = vkf_hash_u64(++pr->n_patterns ^ pr->va_base);
+	b->known = b->size;
+	for (uint64_t i = 0; i < b->size / 8; i++)
+		words[i] = pattern(b->seed, i);
+}
+
+void prog_verify(struct prog *pr, const struct prog_buf *b)
+{
+	const uint64_t *words = (const uint64_t *)b->cpu;
+
+	for (uint64_t i = 0; i < b->known / 8; i++) {
+		if (words[i] != pattern(b->seed, i))
+			msim_fail(pr->m, "%s: byte %" PRIu64 " of a buffer (kind %d on %u) is wrong",
+				  pr->t->name, 8 * i, b->kind, b->home);
+	}
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: Queues of simulated programs, and packets whose effect is known
+ */
+#include "sim_program.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "kfd/queue.h"
+#include "sim_calls.h"
+#include "spec/aql.h"
+#include "spec/sdma_v4.h"
+
+#define RING_BYTES UINT64_C(4096)
+#define WPTR_OFF   AQL_QUEUE_WRITE_ID
+#define RPTR_OFF   AQL_QUEUE_READ_ID
+#define LOST_MS    5000u /* a completion that is not announced within this was lost */
+
+/* ------------------------------------------------ queues */
+
+static bool is_sdma(const struct prog_queue *q)
+{
+	return q->type != KFD_IOC_QUEUE_TYPE_COMPUTE_AQL;
+}
+
+/* Return: 0 with a buffer that the queue's GPU sees, or nothing left. */
+static int queue_buf(struct prog *pr, struct prog_buf *b, unsigned int gpu, uint64_t size)
+{
+	int r = prog_alloc(pr, b, PROG_GTT, gpu, size, PROG_GTT_FLAGS);
+
+	if (r)
+		return r;
+	r = prog_map(pr, b, 1u << gpu);
+	if (r)
+		prog_drop_buf(pr, b);
+	return r;
+}
+
+static void queue_free_bufs(struct prog *pr, struct prog_queue *q)
+{
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(q->bufs); i++)
+		prog_drop_buf(pr, &q->bufs[i]);
+}
+
+static uint64_t cwsr_bytes(const struct machine_asic *asic)
+{
+	return VKF_ALIGN_UP((uint64_t)asic->cwsr_bytes + kfd_debug_bytes(asic), VKF_PAGE_SIZE);
+}
+
+static int queue_alloc_bufs(struct prog *pr, struct prog_queue *q)
+{
+	const struct machine_asic *asic = &pr->m->profile.gpus[q->gpu].asic;
+	const uint64_t size[] = { RING_BYTES, VKF_PAGE_SIZE, cwsr_bytes(asic),
+				  VKF_ALIGN_UP(asic->eop_bytes, VKF_PAGE_SIZE) };
+	int r = 0;
+
+	for (unsigned int i = 0; !r && i < (is_sdma(q) ? 2u : 4u); i++)
+		r = queue_buf(pr, &q->bufs[i], q->gpu, size[i]);
+	if (r)
+		queue_free_bufs(pr, q);
+	return r;
+}
+
+static void queue_args(struct prog *pr, const struct prog_queue *q, struct kfd_create_queue_args *a)
+{
+	const struct machine_asic *asic = &pr->m->profile.gpus[q->gpu].asic;
+
+	*a = (struct kfd_create_queue_args){
+		.ring_base_address = q->ring->va,
+		.ring_size = RING_BYTES,
+		.write_pointer_address = q->pointers->va + WPTR_OFF,
+		.read_pointer_address = q->pointers->va + RPTR_OFF,
+		.gpu_id = prog_gpu_id(pr, q->gpu),
+		.queue_type = q->type,
+		.queue_percentage = 100,
+		.queue_priority = 7,
+	};
+	if (is_sdma(q))
+		return;
+	a->ctx_save_restore_address = q->cwsr->va;
+	a->ctx_save_restore_size = asic->cwsr_bytes;
+	a->ctl_stack_size = asic->ctl_stack_bytes;
+	a->eop_buffer_address = q->eop->va;
+	a->eop_buffer_size = asic->eop_bytes;
+}
+
+static void want_sdma(struct prog *pr, const struct prog_queue *q, int n)
+{
+	if (!is_sdma(q))
+		return;
+	pr->m->wanted_sdma[q->gpu] += (unsigned int)n;
+	pr->s->wanted_sdma[q->gpu] += (unsigned int)n;
+}
+
+/* All processes share the queues of a GPU's SDMA engines. */
+static bool sdma_is_tight(const struct prog *pr, const struct prog_queue *q)
+{
+	const struct machine_asic *asic = &pr->m->profile.gpus[q->gpu].asic;
+
+	return is_sdma(q) &&
+	       pr->m->wanted_sdma[q->gpu] > asic->sdma_engines * asic->sdma_queues_per_engine;
+}
+
+static volatile uint64_t *map_doorbell(struct prog *pr, uint64_t offset)
+{
+	int r;
+	char *page = msim_mmap(pr->t, pr->s->kfd, VKF_ALIGN_DOWN(offset, 8192), 8192, &r);
+
+	if (!page)
+		msim_fail(pr->m, "%s: mmap of doorbells gave %d", pr->t->name, r);
+	return (volatile uint64_t *)(page + offset % 8192);
+}
+
+/* Slots of an AQL ring are born INVALID; an SDMA ring is whatever was there. */
+static void queue_reset_memory(struct prog_queue *q)
+{
+	for (uint64_t i = 0; i < RING_BYTES; i += AQL_SLOT_BYTES)
+		*(uint32_t *)(q->ring->cpu + i) =
+			is_sdma(q) ? ~0u : AQL_TYPE_INVALID;
+	memset(q->pointers->cpu, 0, VKF_PAGE_SIZE);
+	q->wptr = 0;
+}
+
+int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsigned int gpu)
+{
+	struct kfd_create_queue_args args;
+	bool early = msim_chance(pr->m, 2), tight;
+	int r;
+
+	q->type = type;
+	q->gpu = gpu;
+	r = queue_alloc_bufs(pr, q);
+	if (r)
+		return r;
+	queue_reset_memory(q);
+	queue_args(pr, q, &args);
+	if (early)
+		msim_start_engine(pr->p);
+	want_sdma(pr, q, 1);
+	tight = sdma_is_tight(pr, q);
+	r = msim_ioctl(pr->t, pr->s->kfd, K_CREATE_QUEUE, &args);
+	tight |= sdma_is_tight(pr, q);
+	msim_trace(pr->m, "queue of type %u on %u: %d, id %u", type, gpu, r, args.queue_id);
+	if (prog_expect(pr, "CREATE_QUEUE", r, 0, tight)) {
+		want_sdma(pr, q, -1);
+		queue_free_bufs(pr, q);
+		return r;
+	}
+	msim_start_engine(pr->p);
+	q->live = true;
+	q->broken = q->stopped = false;
+	q->id = args.queue_id;
+	q->n_flights = 0;
+	q->doorbell = map_doorbell(pr, args.doorbell_offset);
+	pr->s->n_queues++;
+	return 0;
+}
+
+static void forget_flight(struct prog_flight *f)
+{
+	if (f->src)
+		f->src->readers--;
+	if (f->dst) {
+		f->dst->writers--;
+		f->dst->known = 0;
+	}
+	f->q->n_flights--;
+	f->q = NULL;
+}
+
+int prog_queue_destroy(struct prog *pr, struct prog_queue *q)
+{
+	struct kfd_ioctl_destroy_queue_args args = { .queue_id = q->id };
+	int r = msim_ioctl(pr->t, pr->s->kfd, K_DESTROY_QUEUE, &args);
+
+	if (prog_expect(pr, "DESTROY_QUEUE", r, 0, false))
+		return r;
+	want_sdma(pr, q, -1);
+	q->live = false;
+	pr->s->n_queues--;
+	/* What was under way has happened, or never will: it may be written over now. */
+	for (unsigned int i = 0; i < PROG_FLIGHTS; i++) {
+		struct prog_buf *dst = pr->flights[i].dst;
+
+		if (pr->flights[i].q != q)
+			continue;
+		forget_flight(&pr->flights[i]);
+		if (dst)
+			prog_fill(pr, dst);
+	}
+	queue_free_bufs(pr, q);
+	return 0;
+}
+
+/* ------------------------------------------------ packets */
+
+static volatile uint64_t *signal_value(const struct prog *pr, unsigned int signal)
+{
+	return (volatile uint64_t *)(pr->signals.cpu + signal * 64 + AQL_SIGNAL_VALUE);
+}
+
+uint64_t prog_signal_va(const struct prog *pr, unsigned int signal)
+{
+	return pr->signals.va + signal * 64;
+}
+
+static uint64_t slot_va(const struct prog *pr, uint32_t event)
+{
+	return pr->s->page.va + event * sizeof(uint64_t);
+}
+
+static uint64_t queue_rptr(const struct prog_queue *q)
+{
+	return *(volatile uint64_t *)(q->pointers->cpu + RPTR_OFF);
+}
+
+static bool gpu_runs(const struct prog *pr, const struct prog_queue *q)
+{
+	return pr->s->gpu[q->gpu] == PROG_GPU_RUNS;
+}
+
+/* Wait for room in the ring. False: there will be none. */
+static bool wait_for_room(struct prog *pr, struct prog_queue *q, uint64_t units, uint64_t capacity)
+{
+	uint64_t begun = vkf_now_ns();
+
+	while (q->wptr + units - queue_rptr(q) > capacity) {
+		if (pr->p->dying || q->broken || q->stopped || !gpu_runs(pr, q))
+			return false;
+		if (vkf_now_ns() - begun > PROG_SETTLE_NS)
+			msim_fail(pr->m, "%s: queue %u does not get on", pr->t->name, q->id);
+		vkf_sleep_ns(10000, false);
+	}
+	return true;
+}
+
+void prog_ring(struct prog *pr, struct prog_queue *q)
+{
+	*(volatile uint64_t *)(q->pointers->cpu + WPTR_OFF) = q->wptr;
+	msim_ring(pr->t, q->doorbell, is_sdma(q) ? q->wptr : q->wptr - 1);
+}
+
+bool prog_put_sdma(struct prog *pr, struct prog_queue *q, const uint32_t *words, unsigned int n)
+{
+	if (!wait_for_room(pr, q, n * 4, RING_BYTES - 4))
+		return false;
+	for (unsigned int i = 0; i < n; i++)
+		*(uint32_t *)(q->ring->cpu + (q->wptr + i * 4) % RING_BYTES) = words[i];
+	q->wptr += n * 4;
+	return true;
+}
+
+bool prog_put_aql(struct prog *pr, struct prog_queue *q, const uint32_t *packet)
+{
+	uint32_t *slot = (uint32_t *)(q->ring->cpu + q->wptr * AQL_SLOT_BYTES % RING_BYTES);
+
+	if (!wait_for_room(pr, q, 1, RING_BYTES / AQL_SLOT_BYTES))
+		return false;
+	memcpy(slot + 1, packet + 1, AQL_SLOT_BYTES - 4);
+	vkf_point("packet");
+	*(volatile uint32_t *)slot = packet[0];
+	q->wptr++;
+	return true;
+}
+
+/* A free flight, its signal at 1 and tied to the thread's event. */
+static struct prog_flight *take_flight(struct prog *pr, struct prog_queue *q)
+{
+	for (unsigned int i = 0; i < PROG_FLIGHTS; i++) {
+		struct prog_flight *f = &pr->flights[i];
+		unsigned char *signal = pr->signals.cpu + i * 64;
+
+		if (f->q)
+			continue;
+		*f = (struct prog_flight){ .q = q, .signal = i };
+		*signal_value(pr, i) = 1;
+		*(uint64_t *)(signal + AQL_SIGNAL_MAILBOX) = slot_va(pr, pr->done_event);
+		*(uint32_t *)(signal + AQL_SIGNAL_EVENT_ID) = pr->done_event;
+		q->n_flights++;
+		return f;
+	}
+	return NULL;
+}
+
+/* What ROCr puts behind a copy: the signal goes down, the event's slot is written, an interrupt. */
+static unsigned int sdma_completion(const struct prog *pr, uint32_t *w, unsigned int signal)
+{
+	uint32_t *at = w;
+
+	sdma_v4_header_set_op(at, SDMA_V4_OP_ATOMIC);
+	sdma_v4_atomic_set_op(at, SDMA_V4_ATOMIC_ADD64);
+	sdma_v4_atomic_set_addr(at, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE);
+	sdma_v4_atomic_set_data(at, UINT64_MAX);
+	at += SDMA_V4_ATOMIC_WORDS;
+	sdma_v4_header_set_op(at, SDMA_V4_OP_FENCE);
+	sdma_v4_fence_set_addr(at, slot_va(pr, pr->done_event));
+	sdma_v4_fence_set_data(at, pr->done_event);
+	at += SDMA_V4_FENCE_WORDS;
+	sdma_v4_header_set_op(at, SDMA_V4_OP_TRAP);
+	sdma_v4_trap_set_ctx(at, pr->done_event);
+	return (unsigned int)(at + SDMA_V4_TRAP_WORDS - w);
+}
+
+unsigned int prog_copy_packet(uint32_t *w, uint64_t dst, uint64_t src, uint64_t len)
+{
+	sdma_v4_header_set_op(w, SDMA_V4_OP_COPY);
+	sdma_v4_copy_set_count(w, (uint32_t)len - 1);
+	sdma_v4_copy_set_src(w, src);
+	sdma_v4_copy_set_dst(w, dst);
+	return SDMA_V4_COPY_WORDS;
+}
+
+struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog_buf *dst,
+			      struct prog_buf *src, uint64_t len)
+{
+	struct prog_flight *f = take_flight(pr, q);
+	uint32_t w[64] = { 0 };
+	unsigned int n;
+
+	if (!f)
+		return NULL;
+	n = prog_copy_packet(w, dst->va, src->va, len);
+	n += sdma_completion(pr, w + n, f->signal);
+	f->src = src;
+	f->dst = dst;
+	f->len = len;
+	src->readers++;
+	dst->writers++;
+	if (!prog_put_sdma(pr, q, w, n)) {
+		forget_flight(f);
+		return NULL;
+	}
+	msim_trace(pr->m, "copy of %" PRIu64 " on queue %u", len, q->id);
+	prog_ring(pr, q);
+	return f;
+}
+
+struct prog_flight *prog_barrier(struct prog *pr, struct prog_queue *q, const struct prog_flight *dep)
+{
+	struct prog_flight *f = take_flight(pr, q);
+	uint32_t w[AQL_SLOT_BYTES / 4] = { 0 };
+
+	if (!f)
+		return NULL;
+	aql_header_set_type(w, AQL_TYPE_BARRIER_AND);
+	aql_header_set_completion(w, prog_signal_va(pr, f->signal));
+	if (dep)
+		aql_barrier_set_dep3(w, prog_signal_va(pr, dep->signal));
+	if (!prog_put_aql(pr, q, w)) {
+		forget_flight(f);
+		return NULL;
+	}
+	prog_ring(pr, q);
+	return f;
+}
+
+/* A packet that holds the queue up until the CPU has stored @value at signal @signal. */
+bool prog_hold(struct prog *pr, struct prog_queue *q, unsigned int signal, uint32_t value)
+{
+	uint32_t w[SDMA_V4_POLL_WORDS] = { 0 };
+
+	sdma_v4_header_set_op(w, SDMA_V4_OP_POLL_REGMEM);
+	sdma_v4_poll_set_mem(w, 1);
+	sdma_v4_poll_set_func(w, 3); /* equal */
+	sdma_v4_poll_set_addr(w, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE);
+	sdma_v4_poll_set_value(w, value);
+	sdma_v4_poll_set_mask(w, ~0u);
+	sdma_v4_poll_set_retry(w, SDMA_V4_POLL_FOREVER);
+	*signal_value(pr, signal) = ~(uint64_t)value;
+	return prog_put_sdma(pr, q, w, SDMA_V4_POLL_WORDS);
+}
+
+void prog_release(struct prog *pr, unsigned int signal, uint32_t value)
+{
+	*signal_value(pr, signal) = value;
+}
+
+bool prog_signal_is_done(const struct prog *pr, const struct prog_flight *f)
+{
+	return *signal_value(pr, f->signal) == 0;
+}
+
+static void landed(struct prog *pr, struct prog_flight *f)
+{
+	struct prog_buf *src = f->src, *dst = f->dst;
+	uint64_t len = f->len;
+
+	if (*signal_value(pr, f->signal))
+		msim_fail(pr->m, "%s: a signal went past zero", pr->t->name);
+	forget_flight(f);
+	if (!dst)
+		return;
+	dst->seed = src->seed;
+	dst->known = VKF_MIN(len, src->known);
+	prog_verify(pr, dst);
+}
+
+/* One look at the event; an interrupt that does not come although the work is done was lost. */
+static void wait_for_interrupt(struct prog *pr, const struct prog_flight *f)
+{
+	static const uint32_t ms[] = { 0, 1, 20, LOST_MS, 3600 * 1000 };
+	uint32_t timeout = ms[msim_random(pr->m, VKF_ARRAY_SIZE(ms))], result;
+
+	if (prog_wait(pr, &pr->done_event, 1, false, timeout, &result))
+		return;
+	if (result == KFD_IOC_WAIT_RESULT_TIMEOUT && timeout >= LOST_MS && gpu_runs(pr, f->q) &&
+	    prog_signal_is_done(pr, f))
+		msim_fail(pr->m, "%s: an interrupt was lost", pr->t->name);
+}
+
+bool prog_land(struct prog *pr, struct prog_flight *f)
+{
+	uint64_t begun = vkf_now_ns();
+
+	while (!prog_signal_is_done(pr, f)) {
+		if (pr->p->dying)
+			return false;
+		if (pr->s->gpu[f->q->gpu] == PROG_GPU_STOPPED) {
+			forget_flight(f);
+			return false;
+		}
+		if (vkf_now_ns() - begun > PROG_SETTLE_NS)
+			msim_fail(pr->m, "%s: packets on queue %u do not complete", pr->t->name,
+				  f->q->id);
+		wait_for_interrupt(pr, f);
+	}
+	landed(pr, f);
+	return true;
+}
