@@ -98,9 +98,10 @@ static int query_status(struct server *s)
 	char *text;
 	int fd;
 
+	/* Clients first: memory of one that is not among them is not among what is used either. */
+	driver_for_each_client(s->driver, add_client, &st);
 	for (unsigned int i = 0; i < s->config->profile->n_gpus; i++)
 		json_array_append_new(gpus, gpu_status(s, i));
-	driver_for_each_client(s->driver, add_client, &st);
 	mm_system_usage(machine_system(driver_machine(s->driver)), &u);
 	root = json_pack("{s:s, s:i, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "machine",
 			 s->config->profile->name, "pid", getpid(), "gpus", gpus, "clients",

@@ -30,7 +30,7 @@ struct driver_client {
 	char comm[16];
 	struct machine_client *hw;
 	struct vkf_mutex lock;     /* rank CLIENT: making @kfd */
-	_Atomic(struct kfd_process *) kfd; /* set once, at the first open of /dev/kfd */
+	_Atomic(struct kfd_process *) kfd; /* from the first open of /dev/kfd to the client's end */
 };
 
 enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD };
@@ -130,23 +130,33 @@ static void orphan_files(struct driver *d, const struct kfd_process *p)
 	}
 }
 
+static void wait_for_lookers(struct driver_client *c) VKF_REQUIRES(c->driver->lock)
+{
+	while (c->n_looking)
+		vkf_cond_wait(&c->driver->looked, &c->driver->lock, VKF_FOREVER, false);
+}
+
 void driver_client_destroy(struct driver_client *c)
 {
-	struct kfd_process *p = atomic_load(&c->kfd);
+	struct kfd_process *p;
 	struct driver *d = c->driver;
 
 	machine_client_engine_gone(c->hw);
 	vkf_mutex_lock(&d->lock);
-	while (c->n_looking)
-		vkf_cond_wait(&d->looked, &d->lock, VKF_FOREVER, false);
-	vkf_list_del(&c->link);
-	d->n_clients--;
+	p = atomic_exchange(&c->kfd, NULL);
 	if (p)
 		orphan_files(d, p);
+	wait_for_lookers(c);
 	vkf_mutex_unlock(&d->lock);
 	if (p)
 		kfd_process_destroy(p);
 	machine_client_destroy(c->hw);
+	/* Last, so that who sees no client sees no memory of it either. */
+	vkf_mutex_lock(&d->lock);
+	vkf_list_del(&c->link);
+	d->n_clients--;
+	wait_for_lookers(c);
+	vkf_mutex_unlock(&d->lock);
 	vkf_mutex_fini(&c->lock);
 	vkf_free(c);
 }
