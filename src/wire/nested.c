@@ -43,6 +43,10 @@ const struct wire_nested wire_nested[] = {
 	KFD(0x19, kfd_ioctl_unmap_memory_from_gpu_args, device_ids_array_ptr, n_devices, 4, WIRE_IN),
 	/* num_cu_mask counts bits in words of 32: the elements are bits rounded up by the shim. */
 	KFD(0x1a, kfd_ioctl_set_cu_mask_args, cu_mask_ptr, num_cu_mask, 1, WIRE_IN),
+	/* The header of a save area, whatever the size of the area. */
+	{ .dev = WIRE_DEV_KFD, .nr = 0x1b, .dir = WIRE_OUT, .ptr_bytes = 8,
+	  .ptr = offsetof(struct kfd_ioctl_get_queue_wave_state_args, ctl_stack_address),
+	  .count = WIRE_NO_COUNT, .elem = 16 },
 	KFD(0x1c, kfd_ioctl_get_dmabuf_info_args, metadata_ptr, metadata_size, 1, WIRE_OUT),
 	DRM(0x00, drm_version, name, name_len, 1, WIRE_OUT),
 	DRM(0x00, drm_version, date, date_len, 1, WIRE_OUT),

@@ -92,13 +92,11 @@ static void tell_waves(uint32_t type)
 
 static void waves_are_told_of_stopped_aql_queues(void **state)
 {
-	UAPI_SHIM_DIFFERS();
 	tell_waves(AQL);
 }
 
 static void waves_are_told_of_stopped_pm4_queues(void **state)
 {
-	UAPI_SHIM_DIFFERS();
 	tell_waves(KFD_IOC_QUEUE_TYPE_COMPUTE);
 }
 
