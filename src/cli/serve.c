@@ -12,56 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "daemon/daemon.h"
-
-static int try_connect(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int r = fd < 0 || connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
-/* A socket that nobody listens on any more is in the way, and is removed; anything else is not ours
- * to remove. Return: 0, or -EADDRINUSE. */
-static int make_way(const struct sockaddr_un *addr)
-{
-	struct stat st;
-
-	if (lstat(addr->sun_path, &st) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode) || try_connect(addr) != -ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(addr->sun_path) < 0 ? -errno : 0;
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, r;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
-	r = make_way(&addr);
-	if (r)
-		return r;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 128) < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	return fd;
-}
 
 /* The socket to serve. *@ret_ours is set to @path when it is to be removed at the end. */
 static int get_socket(const char *path, const char **ret_ours)
@@ -78,7 +31,7 @@ static int get_socket(const char *path, const char **ret_ours)
 		cli_error("where to serve: expected --socket PATH (or socket activation)");
 		return -EINVAL;
 	}
-	fd = listen_at(path);
+	fd = daemon_listen(path);
 	if (fd < 0)
 		cli_error("cannot serve at '%s': %s", path, strerror(-fd));
 	else

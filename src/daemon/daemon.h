@@ -29,6 +29,14 @@ struct daemon_config {
 	bool notify;              /* tell the service manager as well (sd_notify) */
 };
 
+/**
+ * daemon_listen() - a listening socket at @path, replacing one that has no listener any more
+ *
+ * Return: the descriptor; -EADDRINUSE: a driver listens there, or it is no socket; -ENAMETOOLONG;
+ * -errno.
+ */
+int daemon_listen(const char *path);
+
 /* Make descriptor @fd /dev/null. Return: 0 or -errno. */
 int daemon_null_fd(int fd);
 

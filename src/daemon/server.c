@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +11,6 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -95,21 +95,10 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 
 static int listen_at(const char *runtime)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, r;
+	char path[PATH_MAX];
 
-	r = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" WIRE_SOCKET_NAME, runtime);
-	if (r < 0 || (size_t)r >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 128) < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	return fd;
+	snprintf(path, sizeof(path), "%s/" WIRE_SOCKET_NAME, runtime);
+	return daemon_listen(path);
 }
 
 static int add_sources(struct server *s)
