@@ -97,7 +97,8 @@ static void engine_irq(void *cookie)
 {
 	struct msim_process *p = cookie;
 
-	vkf_unpark(p->irq_task);
+	if (p->irq_task)
+		vkf_unpark(p->irq_task);
 }
 
 static void engine_relax(void *cookie)

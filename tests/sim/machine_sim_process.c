@@ -150,6 +150,7 @@ static void stop_tasks(struct msim_process *p)
 	p->closing = true;
 	vkf_unpark(p->irq_task);
 	vkf_join(p->irq_task);
+	p->irq_task = NULL; /* an engine that still runs has nobody to wake */
 	vkf_unpark(p->signal_task);
 	vkf_join(p->signal_task);
 }

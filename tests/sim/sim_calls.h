@@ -32,7 +32,7 @@
 #define F_VRAM       F(VRAM)
 #define F_GTT        F(GTT)
 #define F_USERPTR    F(USERPTR)
-#define F_WRITABLE   F(WRITABLE)
+#define F_WRITABLE   (UINT32_C(1) << 31) /* the header's overflows an int */
 #define F_EXECUTABLE F(EXECUTABLE)
 #define F_PUBLIC     F(PUBLIC)
 #define F_AQL        F(AQL_QUEUE_MEM)
