@@ -56,10 +56,13 @@ void mm_timeline_submit(struct mm_timeline *t, struct mm_paging_job *job)
 	job->fence.seqno = ++t->seqno;
 	vkf_list_add_tail(&job->link, &t->pending);
 	vkf_mutex_unlock(&t->lock);
-	if (t->ops && t->ops->run_job)
+	if (t->ops && t->ops->run_job) {
 		t->ops->run_job(t->cookie, job);
-	else
-		mm_paging_job_run(job);
+		return;
+	}
+	mm_paging_job_run(job);
+	/* Whoever is executing needs no lock that we may hold, so it comes to ours soon. */
+	mm_fence_wait(&job->fence, VKF_FOREVER, false);
 }
 
 static struct mm_paging_job *take_oldest(struct mm_timeline *t) VKF_REQUIRES(t->lock)

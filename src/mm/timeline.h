@@ -51,7 +51,10 @@ bool mm_timeline_is_idle(struct mm_timeline *t);
 /* One reference, the caller's. @release: for the last one, NULL for vkf_free(). */
 void mm_paging_job_init(struct mm_paging_job *job, const struct mm_fence_ops *ops,
 			void (*execute)(struct mm_paging_job *job));
-/* Give @job its place and have it executed. It takes the references it needs. */
+/*
+ * Give @job its place and have it executed; it takes the references it needs. Without a machine's
+ * run_job it has signalled when this returns, though another submitter may have executed it.
+ */
 void mm_timeline_submit(struct mm_timeline *t, struct mm_paging_job *job);
 /* For struct mm_device_ops.run_job; the caller holds no lock of rank RESV or inner. */
 void mm_paging_job_run(struct mm_paging_job *job);
