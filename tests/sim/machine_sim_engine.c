@@ -35,9 +35,17 @@ static void engine_access(struct msim_process *p, const void *addr, size_t len)
 	}
 }
 
+/* Moving many bytes takes time, in which others act: the addresses are known by now. */
+static void engine_linger(struct msim_process *p, size_t len)
+{
+	for (uint64_t n = len < VKF_PAGE_SIZE ? 0 : msim_random(p->m, 4); n; n--)
+		vkf_relax();
+}
+
 static int access_copy(void *cookie, void *dst, const void *src, size_t len)
 {
 	engine_access(cookie, src, len);
+	engine_linger(cookie, len);
 	engine_access(cookie, dst, len);
 	return gpu_mem_direct.copy(NULL, dst, src, len);
 }

@@ -174,13 +174,11 @@ static void free_process(struct msim_process *p)
  */
 static void reap(struct msim_process *p)
 {
-	struct gpu_ctrl *ctrl = p->regions[MSIM_CTRL].base;
 	struct msim *m = p->m;
 
 	if (msim_chance(m, 2))
 		close_files(p);
-	atomic_store(&ctrl->engine, GPU_ENGINE_DEAD);
-	atomic_store(&ctrl->quit, 1);
+	driver_client_gone(p->client);
 	stop_tasks(p);
 	if (msim_chance(m, 2))
 		msim_end_engine(p);
@@ -239,8 +237,6 @@ void msim_start(struct msim *m, const char *name, void (*fn)(struct msim_thread 
 
 void msim_kill(struct msim_process *p)
 {
-	struct gpu_ctrl *ctrl = p->regions[MSIM_CTRL].base;
-
 	if (p->dying)
 		return;
 	msim_trace(p->m, "pid %d is killed", p->pid);
@@ -250,10 +246,8 @@ void msim_kill(struct msim_process *p)
 	if (msim_chance(p->m, 2))
 		p->grace = 1 + (unsigned int)msim_random(p->m, 20);
 	/* The driver hears of it at once; or late, when calls under way have waited in vain. */
-	if (!msim_chance(p->m, 8)) {
-		atomic_store(&ctrl->engine, GPU_ENGINE_DEAD);
-		atomic_store(&ctrl->quit, 1);
-	}
+	if (!msim_chance(p->m, 8))
+		driver_client_gone(p->client);
 	for (unsigned int i = 0; i < p->n_started; i++) {
 		if (p->threads[i].in_call)
 			vkf_task_interrupt(p->threads[i].task);

@@ -40,7 +40,7 @@
 #define F_UNCACHED   F(UNCACHED)
 
 #define PROG_GTT_FLAGS (F_WRITABLE | F_EXECUTABLE | F_COHERENT)
-/* No packet, and no wait, may take that long. */
+/* No packet may take that long. */
 #define PROG_SETTLE_NS (UINT64_C(400) * 3600 * 1000 * VKF_NSEC_PER_MSEC)
 
 /* What the parts of a program share. */
@@ -58,6 +58,8 @@ bool prog_signal_is_done(const struct prog *pr, const struct prog_flight *f);
 unsigned int prog_copy_packet(uint32_t *w, uint64_t dst, uint64_t src, uint64_t len);
 bool prog_put_sdma(struct prog *pr, struct prog_queue *q, const uint32_t *words, unsigned int n);
 bool prog_put_aql(struct prog *pr, struct prog_queue *q, const uint32_t *packet);
+bool prog_put_store(struct prog *pr, struct prog_queue *q, unsigned int signal, uint32_t value);
+uint64_t prog_signal_value(const struct prog *pr, unsigned int signal);
 void prog_ring(struct prog *pr, struct prog_queue *q);
 struct prog_flight *prog_barrier(struct prog *pr, struct prog_queue *q,
 				 const struct prog_flight *dep);

@@ -397,11 +397,29 @@ static void landed(struct prog *pr, struct prog_flight *f)
 	prog_verify(pr, dst);
 }
 
+/* A packet that stores @value at signal @signal. */
+bool prog_put_store(struct prog *pr, struct prog_queue *q, unsigned int signal, uint32_t value)
+{
+	uint32_t w[SDMA_V4_FENCE_WORDS] = { 0 };
+
+	sdma_v4_header_set_op(w, SDMA_V4_OP_FENCE);
+	sdma_v4_fence_set_addr(w, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE);
+	sdma_v4_fence_set_data(w, value);
+	return prog_put_sdma(pr, q, w, SDMA_V4_FENCE_WORDS);
+}
+
+uint64_t prog_signal_value(const struct prog *pr, unsigned int signal)
+{
+	return *signal_value(pr, signal);
+}
+
 /* One look at the event; an interrupt that does not come although the work is done was lost. */
 static void wait_for_interrupt(struct prog *pr, const struct prog_flight *f)
 {
-	static const uint32_t ms[] = { 0, 1, 20, LOST_MS, 3600 * 1000 };
-	uint32_t timeout = ms[msim_random(pr->m, VKF_ARRAY_SIZE(ms))], result;
+	static const uint32_t ms[] = { 0, 1, 20, LOST_MS, 3600 * 1000, UINT32_MAX };
+	/* For ever only where no other thread can stop the GPU under it. */
+	unsigned int n = VKF_ARRAY_SIZE(ms) - (pr->p->n_started > 1);
+	uint32_t timeout = ms[msim_random(pr->m, n)], result;
 
 	if (prog_wait(pr, &pr->done_event, 1, false, timeout, &result))
 		return;

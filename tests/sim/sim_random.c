@@ -326,7 +326,7 @@ static void do_land(struct prog *pr)
 static void do_hold(struct prog *pr)
 {
 	struct prog_queue *q = any_queue(pr, true);
-	unsigned int signal = PROG_FLIGHTS + (unsigned int)dice(pr, PROG_SIGNALS - PROG_FLIGHTS);
+	unsigned int signal = PROG_FLIGHTS + (unsigned int)dice(pr, PROG_SIGNALS - PROG_FLIGHTS - 1);
 	uint32_t value = (uint32_t)dice(pr, 1000);
 	struct prog_buf *dst, *src;
 	struct prog_flight *f;
@@ -510,6 +510,25 @@ static void wait_for_fault(struct prog *pr, struct prog_queue *q, uint64_t va)
 			  pr->t->name, va, (uint64_t)e->va);
 }
 
+/* Whatever else the process has on a GPU that faulted does not run any more. */
+static void check_is_stopped(struct prog *pr, unsigned int gpu)
+{
+	unsigned int signal = PROG_SIGNALS - 1;
+	uint64_t before = prog_signal_value(pr, signal);
+
+	for (unsigned int i = 0; i < PROG_QUEUES; i++) {
+		struct prog_queue *q = &pr->queues[i];
+
+		if (!q->live || q->gpu != gpu || q->type == KFD_IOC_QUEUE_TYPE_COMPUTE_AQL)
+			continue;
+		if (prog_put_store(pr, q, signal, (uint32_t)~before))
+			prog_ring(pr, q);
+	}
+	vkf_sleep_ns(MSEC, false);
+	if (prog_signal_value(pr, signal) != before)
+		msim_fail(pr->m, "%s: a GPU runs on after a VM fault", pr->t->name);
+}
+
 /* A copy from an address where nothing is: every queue of the process on that GPU stops. */
 static void do_vm_fault(struct prog *pr)
 {
@@ -531,6 +550,8 @@ static void do_vm_fault(struct prog *pr)
 	prog_ring(pr, q);
 	wait_for_fault(pr, q, va);
 	pr->s->gpu[q->gpu] = PROG_GPU_STOPPED;
+	if (!pr->p->dying)
+		check_is_stopped(pr, q->gpu);
 }
 
 /* A packet that nobody knows costs its queue, and nothing else. */
@@ -602,7 +623,7 @@ static void do_unmap_under_copy(struct prog *pr)
 	if (!f)
 		return;
 	pr->s->gpu[q->gpu] = PROG_GPU_FAULTING;
-	vkf_sleep_ns(dice(pr, 5000), false);
+	vkf_sleep_ns(dice(pr, 2000), false);
 	while (dst->mapped && !pr->p->dying)
 		prog_unmap(pr, dst, dst->mapped);
 	if (pr->p->dying)

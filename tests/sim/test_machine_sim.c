@@ -79,7 +79,7 @@ static void make_plan(uint64_t seed, struct plan *p)
 	p->program = (struct prog_config){
 		.n_steps = 50 + (unsigned int)draw(&d, 100),
 		.n_threads = 1 + (unsigned int)draw(&d, 2),
-		.fault_odds = draw(&d, 2) ? 60 : 0,
+		.fault_odds = draw(&d, 2) ? 30 : 0,
 		.death_odds = deaths ? 100 : 0,
 		.plant_step = getenv("VKFD_SIM_PLANT") ? 20 : 0,
 	};
@@ -459,6 +459,53 @@ static void a_process_killed_in_a_copy_leaves_nothing_and_others_go_on(void **st
 	}
 }
 
+/* ------------------------------------------------ what was taken away stays away */
+
+/* However far the copy is, after the call that takes its destination away nothing is stored there. */
+static void take_away_under_a_copy(struct msim_thread *t)
+{
+	const bool *by_queue = t->arg;
+	struct prog pr;
+
+	prog_share(t->process);
+	prog_begin(&pr, t);
+	make_pair(&pr);
+	CHECK(t, prog_copy(&pr, &pr.queues[0], &pr.bufs[1], &pr.bufs[0], VKF_MIB(4)));
+	vkf_sleep_ns(msim_random(t->process->m, 2000), false);
+	if (*by_queue)
+		CHECK(t, !prog_queue_destroy(&pr, &pr.queues[0]));
+	else
+		CHECK(t, !prog_unmap(&pr, &pr.bufs[1], 3));
+	prog_fill(&pr, &pr.bufs[1]);
+	vkf_sleep_ns(VKF_NSEC_PER_MSEC, false);
+	prog_verify(&pr, &pr.bufs[1]);
+	prog_end(&pr);
+}
+
+static void take_away_many_times(bool by_queue)
+{
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		struct msim_config config = calm;
+		struct msim m;
+
+		config.seed = seed;
+		msim_create(&m, &config);
+		msim_start(&m, "reckless", take_away_under_a_copy, &by_queue);
+		msim_run(&m);
+		msim_destroy(&m);
+	}
+}
+
+static void what_is_unmapped_under_a_copy_is_not_written_any_more(void **state)
+{
+	take_away_many_times(false);
+}
+
+static void what_a_destroyed_queue_was_copying_to_is_not_written_any_more(void **state)
+{
+	take_away_many_times(true);
+}
+
 /* ------------------------------------------------ failures say how to see them again */
 
 static void run_planted(void *arg)
@@ -678,6 +725,8 @@ int main(void)
 		cmocka_unit_test(the_same_seed_gives_the_same_trace_in_another_process),
 		cmocka_unit_test(days_of_timeouts_cost_a_few_steps),
 		cmocka_unit_test(a_process_killed_in_a_copy_leaves_nothing_and_others_go_on),
+		cmocka_unit_test(what_is_unmapped_under_a_copy_is_not_written_any_more),
+		cmocka_unit_test(what_a_destroyed_queue_was_copying_to_is_not_written_any_more),
 		cmocka_unit_test(a_failing_seed_is_replayed_by_the_command_it_prints),
 		cmocka_unit_test(a_deadlock_says_who_waits_where),
 		cmocka_unit_test(a_broken_invariant_of_the_driver_names_the_seed),
