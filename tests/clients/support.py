@@ -93,9 +93,10 @@ class VkfdTest(unittest.TestCase):
         self.runtime = os.path.join(self.dir, "run")
         os.mkdir(self.runtime, 0o700)
         self.mark = os.path.basename(self.dir)
-        # What an outer vkfd or meson's own environment says must not reach the programs.
+        # What an outer vkfd or meson says must not reach the programs.
         self.env = {k: v for k, v in os.environ.items()
-                    if not k.startswith("VKFD_") and k not in ("LD_PRELOAD", "TMPDIR")}
+                    if not k.startswith("VKFD_") and k not in ("LD_PRELOAD", "TMPDIR")
+                    and not (k == "LD_LIBRARY_PATH" and v.startswith(BUILD))}
         self.env.update({"XDG_RUNTIME_DIR": self.runtime, MARK: self.mark, "LC_ALL": "C.UTF-8"})
 
     def tearDown(self):
