@@ -130,6 +130,8 @@ void msim_start(struct msim *m, const char *name, void (*fn)(struct msim_thread 
 void msim_thread(struct msim_process *p, void (*fn)(struct msim_thread *t), void *arg);
 /* SIGKILL: threads find out at their next call, or in the one that they are in. */
 void msim_kill(struct msim_process *p);
+/* The same in @delay_ns, if it is still there. */
+void msim_kill_later(struct msim_process *p, uint64_t delay_ns);
 
 /* Return: a descriptor of the process, or a negative errno. */
 int msim_open(struct msim_thread *t, unsigned int major, unsigned int minor);

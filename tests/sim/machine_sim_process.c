@@ -4,13 +4,15 @@
  */
 #include "machine_sim.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bitmap.h"
 #include "machine_sim_priv.h"
 
-#define PT_TABLES UINT32_C(4096)
+#define PT_TABLES  UINT32_C(4096)
+#define DESTROY_NS VKF_NSEC_PER_MSEC * 100 /* the driver waits for nobody in it */
 
 /* ------------------------------------------------ what the driver asks of a process */
 
@@ -175,6 +177,7 @@ static void free_process(struct msim_process *p)
 static void reap(struct msim_process *p)
 {
 	struct msim *m = p->m;
+	uint64_t begun;
 
 	if (msim_chance(m, 2))
 		close_files(p);
@@ -183,7 +186,10 @@ static void reap(struct msim_process *p)
 	if (msim_chance(m, 2))
 		msim_end_engine(p);
 	msim_enter_mm(m);
+	begun = vkf_now_ns();
 	driver_client_destroy(p->client);
+	if (vkf_now_ns() - begun > DESTROY_NS)
+		msim_fail(m, "pid %d: its end took %" PRIu64 " ns", p->pid, vkf_now_ns() - begun);
 	msim_leave_mm(m);
 	if (p->forgotten)
 		p->forgotten(p);
@@ -252,4 +258,37 @@ void msim_kill(struct msim_process *p)
 		if (p->threads[i].in_call)
 			vkf_task_interrupt(p->threads[i].task);
 	}
+}
+
+/* struct killer - a kill that comes from outside */
+struct killer {
+	struct msim *m;
+	int32_t pid;
+	uint64_t delay_ns;
+};
+
+static void killer_main(void *arg)
+{
+	struct killer *k = arg;
+	struct msim_process *p;
+
+	vkf_sleep_ns(k->delay_ns, false);
+	vkf_list_for_each(p, &k->m->processes, link) {
+		if (p->pid == k->pid && p->n_threads && p->client) {
+			msim_kill(p);
+			break;
+		}
+	}
+	free(k);
+}
+
+void msim_kill_later(struct msim_process *p, uint64_t delay_ns)
+{
+	struct killer *k = malloc(sizeof(*k));
+
+	if (!k)
+		msim_fail(p->m, "no memory");
+	*k = (struct killer){ p->m, p->pid, delay_ns };
+	if (sim_spawn(p->m->sim, "killer", killer_main, k, NULL))
+		msim_fail(p->m, "no memory for a task");
 }

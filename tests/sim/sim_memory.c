@@ -21,7 +21,8 @@ bool prog_injected(const struct prog *pr)
  * or (@tight) a lack of memory. */
 int prog_expect(struct prog *pr, const char *what, int r, int want, bool tight)
 {
-	if (r == want || (r < 0 && prog_injected(pr)) || (r == -EINTR && pr->p->dying) ||
+	if (r == want || (r < 0 && prog_injected(pr)) ||
+	    (pr->p->dying && (r == -EINTR || r == -ETIME)) ||
 	    (r == -ENOMEM && tight))
 		return r;
 	msim_fail(pr->m, "%s: %s gave %d, expected %d", pr->t->name, what, r, want);

@@ -42,6 +42,7 @@ struct prog_queue {
 	unsigned int gpu;
 	struct prog_buf *ring, *pointers, *cwsr, *eop;
 	struct prog_buf bufs[4];
+	uint32_t ring_bytes;
 	uint64_t wptr;            /* bytes for SDMA, packets for AQL */
 	volatile uint64_t *doorbell;
 	unsigned int n_flights;

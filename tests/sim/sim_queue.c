@@ -13,7 +13,6 @@
 #include "spec/aql.h"
 #include "spec/sdma_v4.h"
 
-#define RING_BYTES UINT64_C(4096)
 #define WPTR_OFF   AQL_QUEUE_WRITE_ID
 #define RPTR_OFF   AQL_QUEUE_READ_ID
 #define LOST_MS    5000u /* a completion that is not announced within this was lost */
@@ -52,7 +51,7 @@ static uint64_t cwsr_bytes(const struct machine_asic *asic)
 static int queue_alloc_bufs(struct prog *pr, struct prog_queue *q)
 {
 	const struct machine_asic *asic = &pr->m->profile.gpus[q->gpu].asic;
-	const uint64_t size[] = { RING_BYTES, VKF_PAGE_SIZE, cwsr_bytes(asic),
+	const uint64_t size[] = { VKF_PAGE_SIZE, VKF_PAGE_SIZE, cwsr_bytes(asic),
 				  VKF_ALIGN_UP(asic->eop_bytes, VKF_PAGE_SIZE) };
 	int r = 0;
 
@@ -69,7 +68,7 @@ static void queue_args(struct prog *pr, const struct prog_queue *q, struct kfd_c
 
 	*a = (struct kfd_create_queue_args){
 		.ring_base_address = q->ring->va,
-		.ring_size = RING_BYTES,
+		.ring_size = q->ring_bytes,
 		.write_pointer_address = q->pointers->va + WPTR_OFF,
 		.read_pointer_address = q->pointers->va + RPTR_OFF,
 		.gpu_id = prog_gpu_id(pr, q->gpu),
@@ -116,7 +115,7 @@ static volatile uint64_t *map_doorbell(struct prog *pr, uint64_t offset)
 /* Slots of an AQL ring are born INVALID; an SDMA ring is whatever was there. */
 static void queue_reset_memory(struct prog_queue *q)
 {
-	for (uint64_t i = 0; i < RING_BYTES; i += AQL_SLOT_BYTES)
+	for (uint64_t i = 0; i < q->ring_bytes; i += AQL_SLOT_BYTES)
 		*(uint32_t *)(q->ring->cpu + i) =
 			is_sdma(q) ? ~0u : AQL_TYPE_INVALID;
 	memset(q->pointers->cpu, 0, VKF_PAGE_SIZE);
@@ -131,6 +130,8 @@ int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsi
 
 	q->type = type;
 	q->gpu = gpu;
+	/* Small ones wrap, and fill up, soon. */
+	q->ring_bytes = 1024u << 2 * msim_random(pr->m, 2);
 	r = queue_alloc_bufs(pr, q);
 	if (r)
 		return r;
@@ -244,19 +245,19 @@ void prog_ring(struct prog *pr, struct prog_queue *q)
 
 bool prog_put_sdma(struct prog *pr, struct prog_queue *q, const uint32_t *words, unsigned int n)
 {
-	if (!wait_for_room(pr, q, n * 4, RING_BYTES - 4))
+	if (!wait_for_room(pr, q, n * 4, q->ring_bytes - 4))
 		return false;
 	for (unsigned int i = 0; i < n; i++)
-		*(uint32_t *)(q->ring->cpu + (q->wptr + i * 4) % RING_BYTES) = words[i];
+		*(uint32_t *)(q->ring->cpu + (q->wptr + i * 4) % q->ring_bytes) = words[i];
 	q->wptr += n * 4;
 	return true;
 }
 
 bool prog_put_aql(struct prog *pr, struct prog_queue *q, const uint32_t *packet)
 {
-	uint32_t *slot = (uint32_t *)(q->ring->cpu + q->wptr * AQL_SLOT_BYTES % RING_BYTES);
+	uint32_t *slot = (uint32_t *)(q->ring->cpu + q->wptr * AQL_SLOT_BYTES % q->ring_bytes);
 
-	if (!wait_for_room(pr, q, 1, RING_BYTES / AQL_SLOT_BYTES))
+	if (!wait_for_room(pr, q, 1, q->ring_bytes / AQL_SLOT_BYTES))
 		return false;
 	memcpy(slot + 1, packet + 1, AQL_SLOT_BYTES - 4);
 	vkf_point("packet");

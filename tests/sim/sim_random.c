@@ -247,7 +247,7 @@ static int update_queue(struct prog *pr, struct prog_queue *q, uint32_t percent)
 	struct kfd_ioctl_update_queue_args args = {
 		.ring_base_address = q->ring->va,
 		.queue_id = q->id,
-		.ring_size = (uint32_t)q->ring->size,
+		.ring_size = q->ring_bytes,
 		.queue_percentage = percent,
 		.queue_priority = 7,
 	};
@@ -486,7 +486,8 @@ static void consume_event(struct prog *pr, uint32_t id)
 {
 	uint32_t result;
 
-	prog_wait(pr, &id, 1, false, 0, &result);
+	while (prog_wait(pr, &id, 1, false, 0, &result) && !pr->p->dying)
+		;
 }
 
 static const struct kfd_event_data *event_data(const struct prog *pr)
@@ -738,7 +739,7 @@ static void step(struct prog *pr, const struct prog_config *config)
 	if (once_in(pr, 4))
 		check_stat(pr);
 	if (once_in(pr, config->death_odds))
-		msim_kill(pr->p);
+		msim_kill_later(pr->p, dice(pr, UINT64_C(1) << dice(pr, 36)));
 }
 
 /* A bug that a test plants: a byte of some buffer changes behind everybody's back. */
