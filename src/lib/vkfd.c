@@ -56,6 +56,7 @@ struct vkfd_client {
 struct lib_call {
 	struct vkf_call call;
 	struct vkfd_client *client;
+	struct driver_file *named; /* by a descriptor among the arguments; a reference */
 };
 
 /* ------------------------------------------------ machines */
@@ -276,22 +277,37 @@ void vkfd_client_close(struct vkfd_client *c)
 
 /* ------------------------------------------------ descriptors */
 
+/* DRM's own: cards have minors from 0, render nodes from 128. */
+#define FIRST_CARD 0
+#define FIRST_RENDER 128
+#define N_MINORS 64
+
+/* @path is @prefix and a minor of those from @first on, as the kernel writes it. */
+static bool is_node(const char *path, const char *prefix, unsigned int first,
+		    unsigned int *ret_minor)
+{
+	size_t len = strlen(prefix);
+	char name[64];
+
+	if (strncmp(path, prefix, len))
+		return false;
+	*ret_minor = (unsigned int)strtoul(path + len, NULL, 10);
+	snprintf(name, sizeof(name), "%s%u", prefix, *ret_minor);
+	return !strcmp(path, name) && *ret_minor >= first && *ret_minor - first < N_MINORS;
+}
+
 static int parse_device(const char *path, unsigned int *ret_major, unsigned int *ret_minor)
 {
-	unsigned int n;
-	char rest;
-
 	if (!strcmp(path, "/dev/kfd")) {
 		*ret_major = MACHINE_KFD_MAJOR;
 		*ret_minor = 0;
 		return 0;
 	}
-	if (sscanf(path, "/dev/dri/renderD%u%c", &n, &rest) != 1 &&
-	    sscanf(path, "/dev/dri/card%u%c", &n, &rest) != 1)
-		return -ENOENT;
 	*ret_major = MACHINE_DRM_MAJOR;
-	*ret_minor = n;
-	return 0;
+	if (is_node(path, "/dev/dri/renderD", FIRST_RENDER, ret_minor) ||
+	    is_node(path, "/dev/dri/card", FIRST_CARD, ret_minor))
+		return 0;
+	return -ENOENT;
 }
 
 static int install_fd(struct vkfd_client *c, struct driver_file *f)
@@ -337,16 +353,20 @@ static struct driver_file *find_file(struct vkfd_client *c, int fd)
 
 int vkfd_dup(struct vkfd_client *from, int fd, struct vkfd_client *to)
 {
-	struct driver_file *f = find_file(from, fd);
+	struct driver_file *f;
 	int r;
 
+	/* While the number stands in the table it is a descriptor, and the file is open. */
+	vkf_mutex_lock(&from->lock);
+	f = fd < 0 ? NULL : vkf_handles_find(&from->fds, (unsigned int)fd);
+	if (f)
+		driver_file_share(f);
+	vkf_mutex_unlock(&from->lock);
 	if (!f)
 		return -EBADF;
-	driver_file_share(f);
 	r = install_fd(to, f);
 	if (r < 0)
 		driver_file_drop(f);
-	driver_file_put(f);
 	return r;
 }
 
@@ -387,15 +407,14 @@ static bool lib_user_writable(struct vkf_call *call, uint64_t uptr, uint64_t len
 	return vkf_access_ok(uptr, len) && host_is_memory((void *)(uintptr_t)uptr, len);
 }
 
-/* Borrowed: the descriptor is not closed under a call of its own client. */
+/* Held until the call ends: another thread may close the descriptor meanwhile. */
 static struct machine_render *lib_render_of_fd(struct vkf_call *call, int fd)
 {
 	struct lib_call *lc = vkf_container_of(call, struct lib_call, call);
-	struct driver_file *f = find_file(lc->client, fd);
-	struct machine_render *r = f ? driver_file_render(f) : NULL;
 
-	driver_file_put(f);
-	return r;
+	driver_file_put(lc->named);
+	lc->named = find_file(lc->client, fd);
+	return lc->named ? driver_file_render(lc->named) : NULL;
 }
 
 static const struct vkf_call_ops lib_call_ops = {
@@ -432,7 +451,7 @@ static void leave_call(struct vkfd_client *c, int at)
 
 int vkfd_ioctl(struct vkfd_client *c, int fd, unsigned long request, void *arg)
 {
-	struct lib_call lc = { { &lib_call_ops }, c };
+	struct lib_call lc = { { &lib_call_ops }, c, NULL };
 	struct driver_file *f = find_file(c, fd);
 	int at, r;
 
@@ -441,6 +460,7 @@ int vkfd_ioctl(struct vkfd_client *c, int fd, unsigned long request, void *arg)
 	at = enter_call(c);
 	r = driver_ioctl(c->client, f, &lc.call, (uint32_t)request, (uintptr_t)arg);
 	leave_call(c, at);
+	driver_file_put(lc.named);
 	driver_file_put(f);
 	return r == -VKF_ERESTARTSYS ? -EINTR : r;
 }
