@@ -8,6 +8,7 @@
 #include "shim/engine.h"
 
 #include <errno.h>
+#include "gpu/copy_x86.h"
 
 _Static_assert(EFAULT == 14, "the fix-up below says so");
 
@@ -18,8 +19,7 @@ __asm__(".text\n"
 	"engine_access_begin:\n"
 	".globl engine_access_copy\n.hidden engine_access_copy\n"
 	"engine_access_copy:\n" /* rdi dst, rsi src, rdx len */
-	"	mov %rdx, %rcx\n"
-	"	rep movsb\n"
+	GPU_COPY_X86
 	"	xor %eax, %eax\n"
 	"	ret\n"
 	".globl engine_access_fill8\n.hidden engine_access_fill8\n"
