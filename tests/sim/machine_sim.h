@@ -82,6 +82,7 @@ struct msim_thread {
 	const char *call;         /* the call it is in, or NULL */
 	uint64_t call_since, call_number;
 	bool in_call;             /* a signal would reach it */
+	uint64_t signalled_at;    /* when one did, in this attempt; 0: none did */
 	const void *block;        /* of the call */
 	size_t block_bytes;
 	unsigned int n_injected;  /* failures that were injected into its last call */
@@ -107,7 +108,7 @@ struct msim_process {
 	struct vkf_task *engine_task;
 	bool armed;               /* a doorbell's store would wake it */
 	uint64_t n_wakes;         /* how often it let stores through */
-	unsigned int grace;       /* accesses that a killed engine still makes; 0: unlimited */
+	unsigned int grace;       /* accesses and wake-ups that a killed engine still makes; 0: unlimited */
 	jmp_buf engine_end;
 	uint64_t *gone;           /* a bit for each page of the arena that was given back */
 	/* interrupts and signals */

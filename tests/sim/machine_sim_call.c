@@ -5,11 +5,15 @@
 #include "machine_sim.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "kfd/kfd.h"
 #include "machine_sim_priv.h"
+
+#define SLEEPER_NS (100 * VKF_NSEC_PER_MSEC)
+#define WORKER_NS  (60000 * VKF_NSEC_PER_MSEC)
 
 struct msim_call {
 	struct vkf_call call;
@@ -108,6 +112,23 @@ static void begin_call(struct msim_thread *t, const char *name)
 	t->process->m->n.calls++;
 }
 
+void msim_signal(struct msim_thread *t)
+{
+	if (!t->signalled_at)
+		t->signalled_at = vkf_now_ns();
+	vkf_task_interrupt(t->task);
+}
+
+/* Who sleeps in a call hears a signal at once; others finish, or wait for hardware that is gone. */
+static void check_heard(const struct msim_thread *t, bool sleeps)
+{
+	uint64_t took = vkf_now_ns() - t->signalled_at;
+
+	if (t->signalled_at && took > (sleeps ? SLEEPER_NS : WORKER_NS))
+		msim_fail(t->process->m, "%s: %s heard a signal after %" PRIu64 " ns", t->name,
+			  t->call, took);
+}
+
 /* One attempt. Sleeping in WAIT_EVENTS is not being inside mm. */
 static int attempt(struct msim_thread *t, struct driver_file *f, unsigned long cmd, void *block,
 		   bool sleeps)
@@ -120,10 +141,12 @@ static int attempt(struct msim_thread *t, struct driver_file *f, unsigned long c
 		msim_enter_mm(m);
 	vkf_task_clear_interrupt();
 	t->in_call = true;
+	t->signalled_at = 0;
 	if (t->process->dying)
-		vkf_task_interrupt(vkf_current());
+		msim_signal(t);
 	r = driver_ioctl(t->process->client, f, &mc.call, (uint32_t)cmd, (uintptr_t)block);
 	t->in_call = false;
+	check_heard(t, sleeps);
 	vkf_task_clear_interrupt();
 	if (!sleeps)
 		msim_leave_mm(m);

@@ -18,14 +18,20 @@
 #define NAP_NS    UINT64_C(1000)
 #define SECOND_NS UINT64_C(1000000000)
 
+/* A killed one stops at the next moment that its time is up. */
+static void engine_may_die(struct msim_process *p)
+{
+	if (p->grace && --p->grace == 0)
+		longjmp(p->engine_end, 1);
+}
+
 static void engine_access(struct msim_process *p, const void *addr, size_t len)
 {
 	uint64_t off = (uintptr_t)addr - (uintptr_t)p->regions[MSIM_ARENA].base;
 
 	p->m->n.accesses++;
 	vkf_point("gpu");
-	if (p->grace && --p->grace == 0)
-		longjmp(p->engine_end, 1);
+	engine_may_die(p);
 	if (off >= p->regions[MSIM_ARENA].size || p->dying)
 		return;
 	for (uint64_t page = off / VKF_PAGE_SIZE; page <= (off + len - 1) / VKF_PAGE_SIZE; page++) {
@@ -133,6 +139,7 @@ static void engine_rest(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t 
 	gpu_engine_set_state(p->engine, GPU_ENGINE_RUNNING);
 	p->armed = false;
 	p->n_wakes++;
+	engine_may_die(p);
 }
 
 /* A queue waits for memory that nobody announces: look again, less and less often. */

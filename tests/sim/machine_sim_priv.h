@@ -15,6 +15,8 @@ void msim_enter_mm(struct msim *m);
 void msim_leave_mm(struct msim *m);
 /* A killed or an ending process's engine has left its loop when this returns. */
 void msim_end_engine(struct msim_process *p);
+/* @t, which is in a call, has a signal from now on. */
+void msim_signal(struct msim_thread *t);
 /* Pages of the arena that the driver has given back, or that a buffer has again. */
 void msim_mark_pages(struct msim_process *p, uint64_t off, uint64_t len, bool gone);
 

@@ -76,7 +76,7 @@ static void signal_main(void *arg)
 		}
 		vkf_sleep_ns(p->signal_delay, false);
 		if (t->in_call && t->call_number == p->signal_call)
-			vkf_task_interrupt(t->task);
+			msim_signal(t);
 		p->signal_to = NULL;
 	}
 }
@@ -256,7 +256,7 @@ void msim_kill(struct msim_process *p)
 		driver_client_gone(p->client);
 	for (unsigned int i = 0; i < p->n_started; i++) {
 		if (p->threads[i].in_call)
-			vkf_task_interrupt(p->threads[i].task);
+			msim_signal(&p->threads[i]);
 	}
 }
 
