@@ -10,13 +10,16 @@
 #include "drm/node.h"
 #include "mm/device.h"
 
+/* A power of two. A program has about twenty files of a machine with sixteen GPUs. */
+#define FILE_BUCKETS 64
+
 struct driver {
 	struct machine *machine;
 	struct kfd_driver *kfd;
 	struct vkf_mutex lock;    /* rank DRIVER; protects all below */
 	struct vkf_cond looked;   /* somebody has done with a client: see driver_client.n_looking */
 	struct vkf_list clients;  /* of driver_client.link, oldest first, which is in order of id */
-	struct vkf_list files;    /* of driver_file.link */
+	struct vkf_list files[FILE_BUCKETS]; /* of driver_file.link, by id */
 	uint64_t next_id;
 	unsigned int n_clients, n_files;
 };
@@ -56,7 +59,8 @@ int driver_create(const struct machine_profile *profile, struct driver **ret_dri
 	vkf_mutex_init(&d->lock, VKF_RANK_DRIVER);
 	vkf_cond_init(&d->looked);
 	vkf_list_init(&d->clients);
-	vkf_list_init(&d->files);
+	for (unsigned int i = 0; i < FILE_BUCKETS; i++)
+		vkf_list_init(&d->files[i]);
 	d->next_id = 1;
 	r = machine_create(profile, &d->machine);
 	if (r)
@@ -79,7 +83,7 @@ void driver_destroy(struct driver *d)
 {
 	if (!d)
 		return;
-	VKF_ASSERT(vkf_list_empty(&d->clients) && vkf_list_empty(&d->files));
+	VKF_ASSERT(vkf_list_empty(&d->clients) && d->n_files == 0);
 	kfd_driver_destroy(d->kfd);
 	machine_destroy(d->machine);
 	vkf_mutex_fini(&d->lock);
@@ -119,14 +123,22 @@ int driver_client_create(struct driver *d, const struct driver_client_config *co
 	return 0;
 }
 
+/* Ids are given out in order: neighbours do not meet. */
+static struct vkf_list *bucket(struct driver *d, uint64_t id)
+{
+	return &d->files[id % FILE_BUCKETS];
+}
+
 /* Descriptors of /dev/kfd may outlive the process that opened them; calls on them fail then. */
 static void orphan_files(struct driver *d, const struct kfd_process *p)
 {
 	struct driver_file *f;
 
-	vkf_list_for_each(f, &d->files, link) {
-		if (f->kind == FILE_KFD && atomic_load(&f->owner) == p)
-			atomic_store(&f->owner, NULL);
+	for (unsigned int i = 0; i < FILE_BUCKETS; i++) {
+		vkf_list_for_each(f, &d->files[i], link) {
+			if (f->kind == FILE_KFD && atomic_load(&f->owner) == p)
+				atomic_store(&f->owner, NULL);
+		}
 	}
 }
 
@@ -246,7 +258,7 @@ int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 	vkf_ref_init(&f->fds);
 	vkf_mutex_lock(&d->lock);
 	f->id = d->next_id++;
-	vkf_list_add_tail(&f->link, &d->files);
+	vkf_list_add_tail(&f->link, bucket(d, f->id));
 	d->n_files++;
 	vkf_mutex_unlock(&d->lock);
 	*ret_file = f;
@@ -303,7 +315,7 @@ struct driver_file *driver_file_lookup(struct driver *d, uint64_t id)
 	struct driver_file *f, *found = NULL;
 
 	vkf_mutex_lock(&d->lock);
-	vkf_list_for_each(f, &d->files, link) {
+	vkf_list_for_each(f, bucket(d, id), link) {
 		if (f->id == id) {
 			vkf_ref_get(&f->ref);
 			found = f;
