@@ -13,10 +13,8 @@
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
+#include "daemon/place.h"
 #include "host/futex.h"
-
-/* How long to look for the next request before sleeping, when the program runs elsewhere. */
-#define SPIN_NS UINT64_C(4000)
 
 struct slot_call {
 	struct vkf_call call;
@@ -192,29 +190,38 @@ static int serve_call(struct session *s, struct wire_slot *slot)
 	return atomic_load(&s->closing) ? -EIO : -EINTR;
 }
 
-static bool program_is_elsewhere(const struct wire_slot_head *h)
+/* Look for a request as long as it is worth it. */
+static void look(const struct wire_slot_head *h, struct place *place)
 {
-	return atomic_load_explicit(&h->client_cpu, memory_order_relaxed) != sched_getcpu();
+	uint64_t now = place->answered_ns, until = now + place_look_ns(place), before;
+
+	while (now < until &&
+	       atomic_load_explicit(&h->state, memory_order_acquire) != WIRE_SUBMITTED) {
+		__builtin_ia32_pause();
+		before = now;
+		now = vkf_now_ns();
+		if (!place_may_look(place, before, now))
+			return;
+	}
 }
 
 /* Wait for a request. False: the session is closing. */
-static bool next_request(struct session *s, struct wire_slot_head *h)
+static bool next_request(struct session *s, struct wire_slot_head *h, struct place *place)
 {
-	uint64_t spin_until = program_is_elsewhere(h) ? vkf_now_ns() + SPIN_NS : 0;
-
+	look(h, place);
 	for (;;) {
-		uint32_t state = atomic_load_explicit(&h->state, memory_order_acquire);
+		uint32_t state = atomic_load(&h->state);
 
 		if (atomic_load(&s->closing))
 			return false;
-		if (state == WIRE_SUBMITTED)
+		if (state == WIRE_SUBMITTED) {
+			atomic_store(&h->driver_looks, 1);
 			return true;
-		if (spin_until && vkf_now_ns() < spin_until) {
-			__builtin_ia32_pause();
-			continue;
 		}
-		host_futex_wait(&h->state, state, VKF_FOREVER);
-		spin_until = 0;
+		if (atomic_exchange(&h->driver_looks, 0))
+			place_rest(place, atomic_load(&h->client_cpu));
+		else
+			host_futex_wait(&h->state, state, VKF_FOREVER);
 	}
 }
 
@@ -237,6 +244,16 @@ static void end_call(struct session_slot *sl)
 	vkf_mutex_unlock(&sl->lock);
 }
 
+/* Only the program and the end of the session leave SUBMITTED otherwise. */
+static void say_done(struct wire_slot_head *h)
+{
+	uint32_t submitted = WIRE_SUBMITTED;
+
+	if (atomic_compare_exchange_strong(&h->state, &submitted, WIRE_DONE) &&
+	    !atomic_load(&h->client_looks))
+		host_futex_wake(&h->state, INT_MAX);
+}
+
 void serve_slot(void *arg)
 {
 	struct session_slot *sl = arg;
@@ -244,16 +261,17 @@ void serve_slot(void *arg)
 	struct wire_slots *slots = s->regions[WIRE_REGION_SLOTS].base;
 	struct wire_slot *slot = &slots->slot[sl - s->slots];
 	struct wire_slot_head *h = &slot->head;
+	struct place place;
 
-	while (next_request(s, h)) {
-		uint32_t submitted = WIRE_SUBMITTED;
-
+	place_init(&place);
+	while (next_request(s, h, &place)) {
+		place_asked(&place, atomic_load(&h->client_cpu), vkf_now_ns());
 		atomic_store_explicit(&h->driver_cpu, sched_getcpu(), memory_order_relaxed);
 		begin_call(sl, h->seq);
 		h->result = serve_call(s, slot);
 		end_call(sl);
-		/* Only the program and the end of the session leave SUBMITTED otherwise. */
-		if (atomic_compare_exchange_strong(&h->state, &submitted, WIRE_DONE))
-			host_futex_wake(&h->state, INT_MAX);
+		say_done(h);
+		place_answered(&place, vkf_now_ns());
 	}
+	place_fini(&place);
 }

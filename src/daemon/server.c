@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+#include "daemon/place.h"
 
 void server_log(const char *line)
 {
@@ -219,6 +220,7 @@ int daemon_run(const struct daemon_config *config)
 
 	block_signals();
 	raise_limits();
+	place_setup();
 	vkf_list_init(&s.conns);
 	vkf_list_init(&s.sessions);
 	vkf_list_init(&s.reaped);

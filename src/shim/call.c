@@ -10,7 +10,8 @@
 #endif
 
 #define CLOCK_MONO     1
-#define SPIN_NS        3000
+#define SPIN_NS        20000 /* what a sleep and a wake-up may cost */
+#define SPIN_PAUSES    16
 #define CLAIM_SLEEP_NS 100000
 
 /* Where this thread found a slot last; only a place to begin looking. */
@@ -82,21 +83,26 @@ uint32_t shim_call_room(struct shim_call *c, uint64_t len)
 	return at;
 }
 
-/* The driver is likely awake on another CPU and answers before a sleep would have begun. */
-static void spin(struct wire_slot_head *h, int cpu)
+static bool answered(const struct wire_slot_head *h)
 {
-	uint64_t until;
+	return atomic_load_explicit(&h->state, memory_order_acquire) != WIRE_SUBMITTED;
+}
 
-	if (atomic_load_explicit(&h->driver_cpu, memory_order_relaxed) == cpu)
-		return;
-	until = sys_now_ns() + SPIN_NS;
-	do {
-		for (int i = 0; i < 8; i++) {
-			if (atomic_load_explicit(&h->state, memory_order_acquire) != WIRE_SUBMITTED)
+/* The driver is awake on another CPU and answers before a sleep would have begun. */
+static void spin(const struct wire_slot_head *h)
+{
+	uint64_t until = 0, now = 0;
+
+	while (now <= until) {
+		for (int i = 0; i < SPIN_PAUSES; i++) {
+			if (answered(h))
 				return;
 			__builtin_ia32_pause();
 		}
-	} while (sys_now_ns() < until);
+		now = sys_now_ns();
+		if (!until)
+			until = now + SPIN_NS;
+	}
 }
 
 /* futex_waitv() with an absolute deadline is restarted by the kernel after a handler with
@@ -127,7 +133,10 @@ static int wait_answer(struct shim_call *c, bool interruptible)
 {
 	struct wire_slot_head *h = &c->slot->head;
 
-	while (atomic_load_explicit(&h->state, memory_order_acquire) == WIRE_SUBMITTED) {
+	if (answered(h))
+		return 0;
+	atomic_store(&h->client_looks, 0);
+	while (atomic_load(&h->state) == WIRE_SUBMITTED) {
 		long r = sleep_on(h);
 
 		/* A handler forked, and this is the child: the slots are not here. */
@@ -152,9 +161,12 @@ int shim_call_submit(struct shim_call *c, bool *ret_answered)
 	*ret_answered = false;
 	h->seq = seq;
 	atomic_store_explicit(&h->client_cpu, cpu, memory_order_relaxed);
-	atomic_store_explicit(&h->state, WIRE_SUBMITTED, memory_order_release);
-	sys_futex_wake(&h->state, 1);
-	spin(h, cpu);
+	atomic_store_explicit(&h->client_looks, 1, memory_order_relaxed);
+	atomic_store(&h->state, WIRE_SUBMITTED);
+	if (!atomic_load(&h->driver_looks))
+		sys_futex_wake(&h->state, 1);
+	else if (atomic_load_explicit(&h->driver_cpu, memory_order_relaxed) != cpu)
+		spin(h);
 	r = wait_answer(c, true);
 	if (r == -EINTR) {
 		/* If the driver does not hear it, it is gone, and the wait finds out. */

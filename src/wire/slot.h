@@ -11,9 +11,12 @@
  * driver answers, sets DONE and wakes; the program reads the answer and frees the
  * slot. A signal handler that makes a call of its own claims another slot.
  *
- * @state is the futex word of both directions. Before it sleeps the program spins
- * for a short while, if the driver's task last ran on another CPU; the driver's
- * task does the same for the next request.
+ * @state is the futex word of both directions. Each side says by its own word,
+ * @client_looks or @driver_looks, whether it is awake and will look at @state again
+ * before it sleeps: then the other need not wake it. Who is about to sleep clears its
+ * word, and only then looks at @state for the last time; who changes @state looks at
+ * the other's word after that; both sequentially consistent. The program's thread
+ * looks for a while before it sleeps when the driver's task is awake on another CPU.
  *
  * The program's memory does not travel by itself: pointers the call may follow are
  * sent as segments. An IN segment carries bytes the program's shim could read; one
@@ -57,7 +60,8 @@ struct wire_slot_fd {
 struct wire_slot_head {
 	_Atomic uint32_t state;
 	uint32_t seq;                /* program: one more with each call */
-	_Atomic int32_t client_cpu, driver_cpu;
+	_Atomic uint32_t client_looks, driver_looks;
+	_Atomic int32_t client_cpu, driver_cpu; /* where each last was */
 	uint32_t call;               /* enum wire_call */
 	uint32_t cmd;
 	uint64_t file;
