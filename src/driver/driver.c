@@ -142,10 +142,10 @@ static void orphan_files(struct driver *d, const struct kfd_process *p)
 	}
 }
 
-static void wait_for_lookers(struct driver_client *c) VKF_REQUIRES(c->driver->lock)
+static void wait_for_lookers(struct driver *d, struct driver_client *c) VKF_REQUIRES(d->lock)
 {
 	while (c->n_looking)
-		vkf_cond_wait(&c->driver->looked, &c->driver->lock, VKF_FOREVER, false);
+		vkf_cond_wait(&d->looked, &d->lock, VKF_FOREVER, false);
 }
 
 void driver_client_destroy(struct driver_client *c)
@@ -158,7 +158,7 @@ void driver_client_destroy(struct driver_client *c)
 	p = atomic_exchange(&c->kfd, NULL);
 	if (p)
 		orphan_files(d, p);
-	wait_for_lookers(c);
+	wait_for_lookers(d, c);
 	vkf_mutex_unlock(&d->lock);
 	if (p)
 		kfd_process_destroy(p);
@@ -167,7 +167,7 @@ void driver_client_destroy(struct driver_client *c)
 	vkf_mutex_lock(&d->lock);
 	vkf_list_del(&c->link);
 	d->n_clients--;
-	wait_for_lookers(c);
+	wait_for_lookers(d, c);
 	vkf_mutex_unlock(&d->lock);
 	vkf_mutex_fini(&c->lock);
 	vkf_free(c);
