@@ -298,6 +298,36 @@ static void test_a_taken_ring_comes_back_with_what_was_queued(void **state)
 	assert_int_equal(rptr(fx), 10);
 }
 
+static void test_a_pointer_beyond_a_smaller_ring_wraps(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = &fx->ctrl->queue[0];
+	const uint32_t packet[] = { P_WRITE(5, DST, 1), 3 };
+
+	cq->rptr = RING_WORDS - 3;
+	cq->ring_bytes = 1024;
+	memcpy(fx_words(fx, FX_RING) + 253, packet, 12);
+	memcpy(fx_words(fx, FX_RING), packet + 3, 8);
+	*fx_u64(fx, FX_WPTR) = RING_WORDS + 2;
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(data(fx, 0), 3);
+	assert_int_equal(rptr(fx), 2);
+}
+
+static void test_each_long_packet_begins_at_its_start(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_pattern(fx, VKF_MIB(2), VKF_MIB(3), 4);
+	PUT(fx, P_DMA(0, FX_VA(VKF_MIB(2)), FX_VA(VKF_MIB(6)), VKF_MIB(2)),
+	    P_DMA(0, FX_VA(VKF_MIB(2)), FX_VA(VKF_MIB(9)), VKF_MIB(3)));
+	assert_int_equal(fx_run(fx), 0);
+	fx_check_pattern(fx, VKF_MIB(6), VKF_MIB(2), 4);
+	fx_check_pattern(fx, VKF_MIB(9), VKF_MIB(3), 4);
+	assert_int_equal(rptr(fx), 14);
+	assert_int_equal(fx->ctrl->queue[0].packets, 2);
+}
+
 static void test_registers_of_a_dispatch_are_kept(void **state)
 {
 	const uint32_t *sh = ((struct fixture *)*state)->engine->queue[0].sh;
@@ -394,6 +424,8 @@ int main(void)
 		PM4_TEST(test_a_stopped_buffer_goes_on_where_it_was),
 		PM4_TEST(test_a_new_queue_begins_with_its_first_packet),
 		PM4_TEST(test_a_taken_ring_comes_back_with_what_was_queued),
+		PM4_TEST(test_a_pointer_beyond_a_smaller_ring_wraps),
+		PM4_TEST(test_each_long_packet_begins_at_its_start),
 		PM4_TEST(test_registers_of_a_dispatch_are_kept),
 		PM4_TEST(test_a_new_queue_has_no_registers_of_the_old_one),
 		PM4_TEST(test_a_dispatch_is_refused),
