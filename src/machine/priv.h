@@ -2,7 +2,9 @@
 #ifndef VKFD_MACHINE_PRIV_H
 #define VKFD_MACHINE_PRIV_H
 
-/* What the files of machine/ share of struct machine. */
+/**
+ * DOC: What the files of machine/ share of struct machine
+ */
 #include "base/lock.h"
 #include "base/tree.h"
 #include "machine/machine.h"
