@@ -53,7 +53,8 @@ int daemon_run(const struct daemon_config *config);
 int daemon_runtime_make(char *path, size_t path_len);
 /* Remove it and all in it. */
 void daemon_runtime_remove(const char *path);
-/* Call @fn with the path of every runtime directory of this user whose driver lives. */
+/* Call @fn with the path of every runtime directory of this user whose driver lives; the others are
+ * removed. */
 void daemon_runtime_list(void (*fn)(void *cookie, const char *path), void *cookie);
 
 #endif

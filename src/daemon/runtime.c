@@ -2,9 +2,12 @@
 /**
  * DOC: Runtime directories
  *
- * Named vkfd-XXXXXX, mode 0700, each with a file "lock" that its driver holds an
- * flock on from before it is of use to anybody until it is removed. A directory
- * whose lock can be taken has lost its driver, and is removed by whoever comes by.
+ * Named vkfd-XXXXXX, mode 0700, each with an empty file "lock", mode 0600, that its
+ * driver holds an flock on from before it is of use to anybody until it is removed.
+ * A directory whose lock can be taken has lost its driver, and is removed by whoever
+ * comes by, with the lock held: so a driver that is just beginning either has it
+ * first, or finds its lock removed and begins again. Anything of another shape is
+ * somebody else's, whatever its name.
  */
 #include "daemon/daemon.h"
 
@@ -24,9 +27,11 @@
 #include "wire/proto.h"
 
 #define PREFIX "vkfd-"
+#define RANDOM "XXXXXX"
 #define LOCK "lock"
-/* A directory this young may not have its lock yet. */
+/* An empty directory this young may be about to get its lock. */
 #define YOUNG_SECONDS 10
+#define TRIES 10
 
 static bool usable(const char *dir)
 {
@@ -47,36 +52,79 @@ static const char *base_dir(void)
 	return "/tmp";
 }
 
+/* All but the directory itself and its lock. */
 static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
+	if (ftw->level == 0 || (ftw->level == 1 && !strcmp(path + ftw->base, LOCK)))
+		return 0;
 	/* Files of the tree are read-only, their directories are not. */
 	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
 void daemon_runtime_remove(const char *path)
 {
+	char lock[PATH_MAX + sizeof("/" LOCK)];
+
+	snprintf(lock, sizeof(lock), "%s/" LOCK, path);
 	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	/* Last: without it nobody would know a half removed one for what it is. */
+	unlink(lock);
+	rmdir(path);
 }
 
-/* Is @path a runtime directory of this user, and does its driver live? -1: not one, or too young. */
-static int driver_lives(const char *path)
+enum found { NOT_OURS, LIVES, DEAD };
+
+static bool is_mine(const struct stat *st, mode_t type_and_mode)
+{
+	return st->st_uid == geteuid() && st->st_mode == type_and_mode;
+}
+
+/* Whether its driver lives; if not, its lock is held in *@ret_lock. */
+static enum found probe_lock(const char *lock, int *ret_lock)
+{
+	int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	enum found found = NOT_OURS;
+	struct stat st;
+
+	if (fd < 0)
+		return NOT_OURS;
+	/* Shared: two who look at once do not take each other for the driver. */
+	if (fstat(fd, &st) == 0 && is_mine(&st, S_IFREG | 0600) && st.st_size == 0)
+		found = flock(fd, LOCK_SH | LOCK_NB) < 0 ? LIVES : DEAD;
+	if (found == DEAD)
+		*ret_lock = fd;
+	else
+		close(fd);
+	return found;
+}
+
+static enum found probe(const char *path, int *ret_lock)
 {
 	char lock[PATH_MAX + sizeof("/" LOCK)];
 	struct stat st;
-	int fd, lives;
 
-	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-		return -1;
+	if (lstat(path, &st) < 0 || !is_mine(&st, S_IFDIR | 0700))
+		return NOT_OURS;
 	snprintf(lock, sizeof(lock), "%s/" LOCK, path);
-	fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return time(NULL) - st.st_mtime < YOUNG_SECONDS ? -1 : 0;
-	lives = flock(fd, LOCK_EX | LOCK_NB) < 0;
-	close(fd);
-	return lives;
+	if (access(lock, F_OK) == 0)
+		return probe_lock(lock, ret_lock);
+	/* Begun, and never finished; nothing is lost with it. */
+	if (time(NULL) - st.st_mtime >= YOUNG_SECONDS)
+		rmdir(path);
+	return NOT_OURS;
 }
 
-static void for_each_runtime(void (*fn)(void *cookie, const char *path, int lives), void *cookie)
+static bool is_name(const char *name)
+{
+	const char *random = name + strlen(PREFIX);
+
+	return !strncmp(name, PREFIX, strlen(PREFIX)) && strlen(random) == strlen(RANDOM) &&
+	       strspn(random, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ==
+		       strlen(RANDOM);
+}
+
+/* Calls @fn, if any, for those that live, and removes those that are dead. */
+static void for_each_runtime(void (*fn)(void *cookie, const char *path), void *cookie)
 {
 	const char *base = base_dir();
 	DIR *dir = opendir(base);
@@ -85,78 +133,65 @@ static void for_each_runtime(void (*fn)(void *cookie, const char *path, int live
 	if (!dir)
 		return;
 	while ((e = readdir(dir))) {
+		enum found found;
 		char path[PATH_MAX];
-		int lives;
+		int lock;
 
-		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) ||
+		if (!is_name(e->d_name) ||
 		    snprintf(path, sizeof(path), "%s/%s", base, e->d_name) >= (int)sizeof(path))
 			continue;
-		lives = driver_lives(path);
-		if (lives >= 0)
-			fn(cookie, path, lives);
+		found = probe(path, &lock);
+		if (found == LIVES && fn)
+			fn(cookie, path);
+		if (found == DEAD) {
+			daemon_runtime_remove(path);
+			close(lock);
+		}
 	}
 	closedir(dir);
 }
 
-static void remove_dead(void *cookie, const char *path, int lives)
-{
-	if (!lives)
-		daemon_runtime_remove(path);
-}
-
-struct list_request {
-	void (*fn)(void *cookie, const char *path);
-	void *cookie;
-};
-
-static void list_living(void *cookie, const char *path, int lives)
-{
-	struct list_request *req = cookie;
-
-	if (lives)
-		req->fn(req->cookie, path);
-}
-
 void daemon_runtime_list(void (*fn)(void *cookie, const char *path), void *cookie)
 {
-	struct list_request req = { fn, cookie };
-
-	for_each_runtime(list_living, &req);
+	for_each_runtime(fn, cookie);
 }
 
-/* The lock's descriptor stays open, and is inherited by the driver, for as long as it lives. */
+/* The lock's descriptor stays open, and is inherited by the driver, for as long as it lives. -ENOENT:
+ * somebody took the directory for a dead one, before it had its lock. */
 static int take_lock(const char *path)
 {
 	char lock[PATH_MAX + sizeof("/" LOCK)];
-	int fd;
+	struct stat st;
+	int fd, r = 0;
 
 	snprintf(lock, sizeof(lock), "%s/" LOCK, path);
-	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int r = -errno;
-
+	fd = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || fchmod(fd, 0600) < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!st.st_nlink)
+		r = -ENOENT;
+	if (r && fd >= 0)
 		close(fd);
-		return r;
-	}
-	return 0;
+	return r;
 }
 
 int daemon_runtime_make(char *path, size_t path_len)
 {
 	size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof("/" WIRE_SOCKET_NAME);
-	int n, r;
+	int n, r = -ENOENT;
 
-	for_each_runtime(remove_dead, NULL);
-	n = snprintf(path, path_len, "%s/" PREFIX "XXXXXX", base_dir());
-	if (n < 0 || (size_t)n >= path_len || (size_t)n > longest)
-		return -ENAMETOOLONG;
-	if (!mkdtemp(path))
-		return -errno;
-	r = take_lock(path);
-	if (r)
-		daemon_runtime_remove(path);
+	for_each_runtime(NULL, NULL);
+	for (unsigned int i = 0; i < TRIES && r == -ENOENT; i++) {
+		n = snprintf(path, path_len, "%s/" PREFIX RANDOM, base_dir());
+		if (n < 0 || (size_t)n >= path_len || (size_t)n > longest)
+			return -ENAMETOOLONG;
+		if (!mkdtemp(path))
+			return -errno;
+		/* Whatever the umask is: it is told by its mode, as is its lock. */
+		r = chmod(path, 0700) < 0 ? -errno : take_lock(path);
+		if (r)
+			daemon_runtime_remove(path);
+	}
 	return r;
 }
 
