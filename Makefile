@@ -38,9 +38,9 @@ fuzz:
 	tools/setup build tests fuzz
 	tools/fuzz build-fuzz
 
-bench: all
-	tools/setup clients
-	tools/bench $(BUILD)
+bench:
+	tools/setup build clients
+	tools/bench build-bench
 
 clean:
-	rm -rf $(BUILD) build-asan build-tsan build-fuzz
+	rm -rf $(BUILD) build-asan build-tsan build-fuzz build-bench

@@ -138,6 +138,21 @@ void gpus_event_create(struct gpus *g, struct gpus_event *ret)
 	ret->id = args.event_id;
 }
 
+void gpus_event_page(struct gpus *g, uint64_t va, uint64_t bytes, struct gpus_event *ret_event,
+		     void **ret_cpu)
+{
+	struct kfd_ioctl_create_event_args args = { .event_type = EVENT_SIGNAL, .auto_reset = 1 };
+	uint64_t offset;
+
+	args.event_page_offset = gpus_alloc(g, 0, va, bytes, F_GTT | F_WRITE, &offset);
+	gpus_map(g, args.event_page_offset, 0, 1);
+	*ret_cpu = gpus_view(g, 0, bytes, offset);
+	/* No event is meant. */
+	memset(*ret_cpu, 0xff, bytes);
+	call(g->kfd, AMDKFD_IOC_CREATE_EVENT, &args, "create an event page");
+	ret_event->id = args.event_id;
+}
+
 void gpus_event_set(struct gpus *g, const struct gpus_event *e)
 {
 	struct kfd_ioctl_set_event_args args = { .event_id = e->id };
@@ -158,6 +173,14 @@ void gpus_event_wait(struct gpus *g, const struct gpus_event *e)
 	call(g->kfd, AMDKFD_IOC_WAIT_EVENTS, &args, "wait for an event");
 	if (args.wait_result != 0)
 		bench_fail("an event did not come within %d ms", WAIT_MS);
+}
+
+uint64_t gpus_clock(struct gpus *g)
+{
+	struct kfd_ioctl_get_clock_counters_args args = { .gpu_id = g->id[0] };
+
+	call(g->kfd, AMDKFD_IOC_GET_CLOCK_COUNTERS, &args, "clock counters");
+	return args.gpu_clock_counter;
 }
 
 /* ------------------------------------------------ the cycle */

@@ -62,8 +62,15 @@ struct gpus_event {
 };
 
 void gpus_event_create(struct gpus *g, struct gpus_event *ret);
+/* The same, and with it the page at @va where GPU 0 says which events it means; the program's view
+ * of it. Once, before any other event. */
+void gpus_event_page(struct gpus *g, uint64_t va, uint64_t bytes, struct gpus_event *ret_event,
+		     void **ret_cpu);
 void gpus_event_set(struct gpus *g, const struct gpus_event *e);
 void gpus_event_wait(struct gpus *g, const struct gpus_event *e);
+
+/* GPU 0's clock, now, in its own ticks. */
+uint64_t gpus_clock(struct gpus *g);
 
 /* What bench_calls and bench_lib measure alike. */
 #define CYCLE_BYTES (2 * MIB)
