@@ -227,7 +227,9 @@ static void check_is_as_at_start(struct msim *m)
 		if (now.vram_used[i] != m->start.vram_used[i] ||
 		    now.visible_used[i] != m->start.visible_used[i] ||
 		    now.gtt_used[i] != m->start.gtt_used[i])
-			msim_fail(m, "GPU %u: %" PRIu64 " bytes of VRAM and %" PRIu64 " of GTT are left",
+			msim_fail(m,
+				  "GPU %u: %" PRIu64 " bytes of VRAM and %" PRIu64
+				  " of GTT are left",
 				  i, now.vram_used[i] - m->start.vram_used[i],
 				  now.gtt_used[i] - m->start.gtt_used[i]);
 	}

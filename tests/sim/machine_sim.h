@@ -42,9 +42,10 @@ struct msim_config {
 	const char *machine; /* a file of machines/, without its ending */
 	const char *const *sets;
 	unsigned int n_sets;
-	/* One in so many; 0: none. Allocations refused, fault points that fire, calls hit by a signal. */
+	/* One in so many; 0: none. Allocations refused, fault points that fire, calls hit by a
+	 * signal. */
 	unsigned int alloc_odds, fault_odds, signal_odds;
-	unsigned int check_odds; /* one in so many steps stops the world for a check; 0: no checks */
+	unsigned int check_odds; /* one in so many steps stops the world for a check; 0: none */
 	uint64_t max_steps;      /* of the scheduler; 0: no limit */
 };
 
@@ -58,10 +59,10 @@ struct msim {
 	struct machine_profile profile;
 	struct driver *driver;
 	struct vkf_list processes;
-	unsigned int n_processes;    /* ever started */
-	unsigned int n_inside;       /* calls that may be inside mm */
-	bool checking;               /* no call may begin */
-	uint64_t n_live;             /* allocations not yet freed */
+	unsigned int n_processes; /* ever started */
+	unsigned int n_inside;    /* calls that may be inside mm */
+	bool checking;            /* no call may begin */
+	uint64_t n_live;          /* allocations not yet freed */
 	struct machine_usage start;
 	struct mm_system_usage start_system;
 	/* What programs have, or are asking for. */
@@ -78,15 +79,15 @@ struct msim_thread {
 	char name[16];
 	void (*fn)(struct msim_thread *t);
 	void *arg;
-	unsigned char *user;      /* its own part of the user memory */
-	const char *call;         /* the call it is in, or NULL */
+	unsigned char *user; /* its own part of the user memory */
+	const char *call;    /* the call it is in, or NULL */
 	uint64_t call_since, call_number;
-	bool in_call;             /* a signal would reach it */
-	uint64_t signalled_at;    /* when one did, in this attempt; 0: none did */
-	const void *block;        /* of the call */
+	bool in_call;          /* a signal would reach it */
+	uint64_t signalled_at; /* when one did, in this attempt; 0: none did */
+	const void *block;     /* of the call */
 	size_t block_bytes;
-	unsigned int n_injected;  /* failures that were injected into its last call */
-	unsigned int n_restarts;  /* of its last call */
+	unsigned int n_injected; /* failures that were injected into its last call */
+	unsigned int n_restarts; /* of its last call */
 };
 
 struct msim_process {
@@ -100,22 +101,22 @@ struct msim_process {
 	struct driver_file *files[MSIM_MAX_FILES];
 	struct msim_thread threads[MSIM_MAX_THREADS];
 	unsigned int n_threads, n_started;
-	bool dying;               /* killed: calls end, threads must too */
-	bool closing;             /* its tasks end */
+	bool dying;   /* killed: calls end, threads must too */
+	bool closing; /* its tasks end */
 	/* the engine */
 	struct gpu_engine *engine;
 	void *engine_storage;
 	struct vkf_task *engine_task;
-	bool armed;               /* a doorbell's store would wake it */
-	uint64_t n_wakes;         /* how often it let stores through */
-	unsigned int grace;       /* accesses and wake-ups that a killed engine still makes; 0: unlimited */
+	bool armed;         /* a doorbell's store would wake it */
+	uint64_t n_wakes;   /* how often it let stores through */
+	unsigned int grace; /* how often a killed engine still does something; 0: no end */
 	jmp_buf engine_end;
-	uint64_t *gone;           /* a bit for each page of the arena that was given back */
+	uint64_t *gone; /* a bit for each page of the arena that was given back */
 	/* interrupts and signals */
 	struct vkf_task *irq_task, *signal_task;
 	struct msim_thread *signal_to;
 	uint64_t signal_call, signal_delay;
-	void *program;            /* the test's, from malloc(); freed with the process */
+	void *program; /* the test's, from malloc(); freed with the process */
 	void (*forgotten)(struct msim_process *p); /* by the driver; or NULL */
 };
 
@@ -138,8 +139,8 @@ void msim_kill_later(struct msim_process *p, uint64_t delay_ns);
 int msim_open(struct msim_thread *t, unsigned int major, unsigned int minor);
 void msim_close(struct msim_thread *t, int fd);
 /*
- * Pointers inside the block must lead to the process's user memory. Restarted after a signal. Return:
- * as ioctl(), and -EINTR when the process was killed.
+ * Pointers inside the block must lead to the process's user memory. Restarted after a signal.
+ * Return: as ioctl(), and -EINTR when the process was killed.
  */
 int msim_ioctl(struct msim_thread *t, int fd, unsigned long cmd, void *block);
 /* Return: where it is, or NULL with the errno (negative) in *@ret_errno. */

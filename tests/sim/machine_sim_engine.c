@@ -36,8 +36,10 @@ static void engine_access(struct msim_process *p, const void *addr, size_t len)
 		return;
 	for (uint64_t page = off / VKF_PAGE_SIZE; page <= (off + len - 1) / VKF_PAGE_SIZE; page++) {
 		if (vkf_bit_test(p->gone, (unsigned int)page))
-			msim_fail(p->m, "pid %d: its engine reaches memory that was given back: page %"
-					PRIu64 " of the arena", p->pid, page);
+			msim_fail(p->m,
+				  "pid %d: its engine reaches memory that was given back: page "
+				  "%" PRIu64 " of the arena",
+				  p->pid, page);
 	}
 }
 
@@ -133,8 +135,7 @@ static void engine_rest(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t 
 	p->armed = true;
 	gpu_engine_set_state(p->engine, GPU_ENGINE_ASLEEP);
 	vkf_point("asleep");
-	if (!gpu_engine_pending(p->engine) && atomic_load(&ctrl->cmd_seq) == cmd_seq &&
-	    !p->closing)
+	if (!gpu_engine_pending(p->engine) && atomic_load(&ctrl->cmd_seq) == cmd_seq && !p->closing)
 		vkf_park(VKF_FOREVER);
 	gpu_engine_set_state(p->engine, GPU_ENGINE_RUNNING);
 	p->armed = false;

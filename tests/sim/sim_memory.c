@@ -22,8 +22,7 @@ bool prog_injected(const struct prog *pr)
 int prog_expect(struct prog *pr, const char *what, int r, int want, bool tight)
 {
 	if (r == want || (r < 0 && prog_injected(pr)) ||
-	    (pr->p->dying && (r == -EINTR || r == -ETIME)) ||
-	    (r == -ENOMEM && tight))
+	    (pr->p->dying && (r == -EINTR || r == -ETIME)) || (r == -ENOMEM && tight))
 		return r;
 	msim_fail(pr->m, "%s: %s gave %d, expected %d", pr->t->name, what, r, want);
 }
@@ -252,7 +251,8 @@ int prog_map(struct prog *pr, struct prog_buf *b, uint32_t gpus)
 	args.device_ids_array_ptr = (uintptr_t)ids;
 	whole = reach == args.n_devices;
 	r = msim_ioctl(pr->t, pr->s->kfd, K_MAP, &args);
-	msim_trace(pr->m, "map %" PRIx64 " to %x: %d, %u of %u", b->va, gpus, r, args.n_success, args.n_devices);
+	msim_trace(pr->m, "map %" PRIx64 " to %x: %d, %u of %u", b->va, gpus, r, args.n_success,
+		   args.n_devices);
 	prog_expect(pr, "MAP", r, whole ? 0 : -EINVAL, tight || any_tight(pr, gpus));
 	if (r && pr->m->profile.knobs.map_transactional)
 		reach = 0;
@@ -276,7 +276,8 @@ int prog_unmap(struct prog *pr, struct prog_buf *b, uint32_t gpus)
 	args.n_devices = list_gpus(pr, gpus, &ids);
 	args.device_ids_array_ptr = (uintptr_t)ids;
 	r = msim_ioctl(pr->t, pr->s->kfd, K_UNMAP, &args);
-	msim_trace(pr->m, "unmap %" PRIx64 " from %x: %d, %u of %u", b->va, gpus, r, args.n_success, args.n_devices);
+	msim_trace(pr->m, "unmap %" PRIx64 " from %x: %d, %u of %u", b->va, gpus, r, args.n_success,
+		   args.n_devices);
 	prog_expect(pr, "UNMAP", r, there == args.n_devices ? 0 : -EINVAL, false);
 	check_n_success(pr, "UNMAP", r, args.n_success, there);
 	b->mapped &= ~first_gpus(gpus, args.n_success);
@@ -318,7 +319,8 @@ void prog_verify(struct prog *pr, const struct prog_buf *b)
 
 	for (uint64_t i = 0; i < b->known / 8; i++) {
 		if (words[i] != pattern(b->seed, i))
-			msim_fail(pr->m, "%s: byte %" PRIu64 " of a buffer (kind %d on %u) is wrong",
+			msim_fail(pr->m,
+				  "%s: byte %" PRIu64 " of a buffer (kind %d on %u) is wrong",
 				  pr->t->name, 8 * i, b->kind, b->home);
 	}
 }

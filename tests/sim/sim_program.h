@@ -31,9 +31,9 @@ struct prog_buf {
 	unsigned int home;
 	uint64_t handle, size, va;
 	unsigned char *cpu;
-	uint32_t mapped;          /* a bit for each GPU */
+	uint32_t mapped;               /* a bit for each GPU */
 	unsigned int readers, writers; /* flights that read or write it */
-	uint64_t seed, known;     /* the first @known bytes are the pattern of @seed */
+	uint64_t seed, known;          /* the first @known bytes are the pattern of @seed */
 };
 
 struct prog_queue {
@@ -43,14 +43,14 @@ struct prog_queue {
 	struct prog_buf *ring, *pointers, *cwsr, *eop;
 	struct prog_buf bufs[4];
 	uint32_t ring_bytes;
-	uint64_t wptr;            /* bytes for SDMA, packets for AQL */
+	uint64_t wptr; /* bytes for SDMA, packets for AQL */
 	volatile uint64_t *doorbell;
 	unsigned int n_flights;
 };
 
 /* struct prog_flight - packets that were submitted, with what will then be true */
 struct prog_flight {
-	struct prog_queue *q;     /* NULL: free */
+	struct prog_queue *q; /* NULL: free */
 	unsigned int signal;
 	struct prog_buf *src, *dst;
 	uint64_t len;
@@ -67,7 +67,7 @@ struct prog_shared {
 	bool ready;
 	int kfd, render[MACHINE_MAX_GPUS];
 	enum prog_gpu_state gpu[MACHINE_MAX_GPUS]; /* after a VM fault nothing runs there */
-	struct prog_buf page;     /* of events */
+	struct prog_buf page;                      /* of events */
 	unsigned int n_buffers, n_queues, n_events;
 	uint64_t vram[MACHINE_MAX_GPUS];
 	/* its part of what struct msim counts */
@@ -85,16 +85,16 @@ struct prog {
 	struct prog_queue queues[PROG_QUEUES];
 	struct prog_flight flights[PROG_FLIGHTS];
 	struct prog_event events[PROG_EVENTS];
-	struct prog_buf signals;  /* AQL signals, 64 bytes each */
+	struct prog_buf signals; /* AQL signals, 64 bytes each */
 	uint32_t done_event, memory_event, hw_event;
 	uint64_t n_patterns;
 };
 
 struct prog_config {
 	unsigned int n_steps, n_threads;
-	unsigned int fault_odds;  /* one in so many steps makes a GPU or a queue fail, on purpose */
-	unsigned int death_odds;  /* one in so many steps is the last */
-	unsigned int plant_step;  /* not 0: a wild store of the program's own at this step */
+	unsigned int fault_odds; /* one in so many steps makes a GPU or a queue fail, on purpose */
+	unsigned int death_odds; /* one in so many steps is the last */
+	unsigned int plant_step; /* not 0: a wild store of the program's own at this step */
 };
 
 /* For msim_start(); the thread's @arg is a struct prog_config. */

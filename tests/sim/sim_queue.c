@@ -13,9 +13,9 @@
 #include "spec/aql.h"
 #include "spec/sdma_v4.h"
 
-#define WPTR_OFF   AQL_QUEUE_WRITE_ID
-#define RPTR_OFF   AQL_QUEUE_READ_ID
-#define LOST_MS    5000u /* a completion that is not announced within this was lost */
+#define WPTR_OFF AQL_QUEUE_WRITE_ID
+#define RPTR_OFF AQL_QUEUE_READ_ID
+#define LOST_MS  5000u /* a completion that is not announced within this was lost */
 
 /* ------------------------------------------------ queues */
 
@@ -116,8 +116,7 @@ static volatile uint64_t *map_doorbell(struct prog *pr, uint64_t offset)
 static void queue_reset_memory(struct prog_queue *q)
 {
 	for (uint64_t i = 0; i < q->ring_bytes; i += AQL_SLOT_BYTES)
-		*(uint32_t *)(q->ring->cpu + i) =
-			is_sdma(q) ? ~0u : AQL_TYPE_INVALID;
+		*(uint32_t *)(q->ring->cpu + i) = is_sdma(q) ? ~0u : AQL_TYPE_INVALID;
 	memset(q->pointers->cpu, 0, VKF_PAGE_SIZE);
 	q->wptr = 0;
 }
@@ -338,7 +337,8 @@ struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog
 	return f;
 }
 
-struct prog_flight *prog_barrier(struct prog *pr, struct prog_queue *q, const struct prog_flight *dep)
+struct prog_flight *prog_barrier(struct prog *pr, struct prog_queue *q,
+				 const struct prog_flight *dep)
 {
 	struct prog_flight *f = take_flight(pr, q);
 	uint32_t w[AQL_SLOT_BYTES / 4] = { 0 };

@@ -197,7 +197,8 @@ static void do_available(struct prog *pr)
 		.gpu_id = pr->m->profile.gpus[gpu].gpu_id,
 	};
 
-	if (prog_expect(pr, "AVAILABLE", msim_ioctl(pr->t, pr->s->kfd, K_AVAILABLE, &args), 0, false))
+	if (prog_expect(pr, "AVAILABLE", msim_ioctl(pr->t, pr->s->kfd, K_AVAILABLE, &args), 0,
+			false))
 		return;
 	if (args.available > pr->m->profile.gpus[gpu].vram)
 		msim_fail(pr->m, "more VRAM is available than there is");
@@ -326,7 +327,8 @@ static void do_land(struct prog *pr)
 static void do_hold(struct prog *pr)
 {
 	struct prog_queue *q = any_queue(pr, true);
-	unsigned int signal = PROG_FLIGHTS + (unsigned int)dice(pr, PROG_SIGNALS - PROG_FLIGHTS - 1);
+	unsigned int signal =
+		PROG_FLIGHTS + (unsigned int)dice(pr, PROG_SIGNALS - PROG_FLIGHTS - 1);
 	uint32_t value = (uint32_t)dice(pr, 1000);
 	struct prog_buf *dst, *src;
 	struct prog_flight *f;
@@ -384,8 +386,8 @@ static uint32_t model_wait(struct prog_event *const *list, unsigned int n, bool 
 		if (list[i]->auto_reset)
 			list[i]->signaled = false;
 	}
-	return (all ? activated == n : activated > 0) ? KFD_IOC_WAIT_RESULT_COMPLETE :
-							KFD_IOC_WAIT_RESULT_TIMEOUT;
+	return (all ? activated == n : activated > 0) ? KFD_IOC_WAIT_RESULT_COMPLETE
+						      : KFD_IOC_WAIT_RESULT_TIMEOUT;
 }
 
 static void do_wait(struct prog *pr)
@@ -436,7 +438,8 @@ static void refuse(struct prog *pr, const char *what, unsigned long cmd, void *a
 
 static void do_mistake(struct prog *pr)
 {
-	struct kfd_ioctl_map_memory_to_gpu_args map = { .handle = pr->signals.handle, .n_devices = 1 };
+	struct kfd_ioctl_map_memory_to_gpu_args map = { .handle = pr->signals.handle,
+							.n_devices = 1 };
 	struct kfd_ioctl_wait_events_args wait = { .num_events = 1, .timeout = 5 };
 	struct kfd_ioctl_free_memory_of_gpu_args mem = { .handle = UINT64_C(0xbad) << 32 };
 	struct kfd_ioctl_destroy_queue_args queue = { .queue_id = 1000 };
@@ -506,7 +509,8 @@ static void wait_for_fault(struct prog *pr, struct prog_queue *q, uint64_t va)
 		return;
 	if (result != KFD_IOC_WAIT_RESULT_COMPLETE)
 		msim_fail(pr->m, "%s: nobody was told of a VM fault", pr->t->name);
-	if (e->gpu_id != pr->m->profile.gpus[q->gpu].gpu_id || e->va != va || !e->failure.NotPresent)
+	if (e->gpu_id != pr->m->profile.gpus[q->gpu].gpu_id || e->va != va ||
+	    !e->failure.NotPresent)
 		msim_fail(pr->m, "%s: a VM fault at %" PRIx64 " was told as one at %" PRIx64,
 			  pr->t->name, va, (uint64_t)e->va);
 }
@@ -567,8 +571,8 @@ static void do_bad_packet(struct prog *pr)
 	pr->m->n.faults++;
 	land_all(pr);
 	consume_event(pr, pr->hw_event);
-	if (q->type == KFD_IOC_QUEUE_TYPE_COMPUTE_AQL ? !prog_put_aql(pr, q, w) :
-							!prog_put_sdma(pr, q, w, 1))
+	if (q->type == KFD_IOC_QUEUE_TYPE_COMPUTE_AQL ? !prog_put_aql(pr, q, w)
+						      : !prog_put_sdma(pr, q, w, 1))
 		return;
 	prog_ring(pr, q);
 	q->broken = true;
@@ -670,9 +674,9 @@ static void check_stat(struct prog *pr)
 	driver_for_each_client(pr->m->driver, find_stat, &f);
 	if (!f.found || f.stat.kfd.n_queues != s->n_queues || f.stat.kfd.n_events != s->n_events ||
 	    f.stat.kfd.n_buffers != s->n_buffers)
-		msim_fail(pr->m, "%s: %u queues, %u events, %u buffers; has %u, %u, %u", pr->t->name,
-			  f.stat.kfd.n_queues, f.stat.kfd.n_events, f.stat.kfd.n_buffers,
-			  s->n_queues, s->n_events, s->n_buffers);
+		msim_fail(pr->m, "%s: %u queues, %u events, %u buffers; has %u, %u, %u",
+			  pr->t->name, f.stat.kfd.n_queues, f.stat.kfd.n_events,
+			  f.stat.kfd.n_buffers, s->n_queues, s->n_events, s->n_buffers);
 	for (unsigned int i = 0; i < pr->m->profile.n_gpus; i++) {
 		if (f.stat.kfd.vram[i] != s->vram[i])
 			msim_fail(pr->m, "%s: %" PRIu64 " bytes of VRAM on %u, has %" PRIu64,

@@ -31,12 +31,12 @@
 #include "base/hash.h"
 #include "sim_calls.h"
 
-#define N_SEEDS     240
-#define MAX_SEEDS   1000000
-#define MAX_STEPS   UINT64_C(20000000)
-#define HOUR_MS     (3600u * 1000)
-#define HOUR_NS     (HOUR_MS * VKF_NSEC_PER_MSEC)
-#define OUTPUT_MAX  65536
+#define N_SEEDS    240
+#define MAX_SEEDS  1000000
+#define MAX_STEPS  UINT64_C(20000000)
+#define HOUR_MS    (3600u * 1000)
+#define HOUR_NS    (HOUR_MS * VKF_NSEC_PER_MSEC)
+#define OUTPUT_MAX 65536
 
 /* ------------------------------------------------ what a seed means */
 
@@ -47,8 +47,8 @@ struct plan {
 	unsigned int n_processes;
 };
 
-static const char *const machines[] = { "mi210x2", "mi210x2", "mi210x2", "mi250x", "mi250x",
-					"mi100x4", "vega20", "vega10-smallbar" };
+static const char *const machines[] = { "mi210x2", "mi210x2", "mi210x2", "mi250x",
+					"mi250x",  "mi100x4", "vega20",  "vega10-smallbar" };
 
 static uint64_t draw(uint64_t *state, uint64_t bound)
 {
@@ -396,8 +396,8 @@ static void make_pair(struct prog *pr)
 
 static bool copy_once(struct prog *pr)
 {
-	struct prog_flight *f = prog_copy(pr, &pr->queues[0], &pr->bufs[1], &pr->bufs[0],
-					  VKF_MIB(4));
+	struct prog_flight *f =
+		prog_copy(pr, &pr->queues[0], &pr->bufs[1], &pr->bufs[0], VKF_MIB(4));
 
 	return f && prog_land(pr, f);
 }
@@ -461,7 +461,8 @@ static void a_process_killed_in_a_copy_leaves_nothing_and_others_go_on(void **st
 
 /* ------------------------------------------------ what was taken away stays away */
 
-/* However far the copy is, after the call that takes its destination away nothing is stored there. */
+/* However far the copy is, after the call that takes its destination away nothing is stored there.
+ */
 static void take_away_under_a_copy(struct msim_thread *t)
 {
 	const bool *by_queue = t->arg;

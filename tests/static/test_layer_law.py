@@ -46,7 +46,7 @@ IMPORTS = set("""
 MACHINE_IMPORTS = set("sscanf strtol strtoul strtoull strtod __ctype_b_loc __errno_location".split())
 # The defaults behind base/env.h and the panic hook, each in the one member that has it.
 MEMBER_IMPORTS = {"env.c.o": {"calloc", "free"}, "panic.c.o": {"abort"}}
-INSTRUMENTED = re.compile(r"__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_|__start___|__stop___")
+INSTRUMENTED = re.compile(r"__odr_asan|__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_|__start___|__stop___")
 
 SHOWS = {
     "base": ("vkf_",),
