@@ -29,7 +29,8 @@ int gpu_pm4_packet(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_s
 /* Take up the indirect buffer that the INDIRECT_BUFFER packet @p names; q->depth stays 0 when it
  * is empty. Return: 0 or -EINVAL. */
 int gpu_pm4_begin(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p);
-/* One packet of the innermost buffer; q->depth is not 0. Return: 0 when the outermost buffer has ended, else as in engine_priv.h. */
+/* One packet of the innermost buffer; q->depth is not 0. Return: 0 when the outermost buffer has
+ * ended, else as in engine_priv.h. */
 int gpu_pm4_step(struct gpu_worker *w, struct gpu_queue *q);
 
 #endif

@@ -44,10 +44,10 @@
 	P_HEADER(0x40, 6), (src_sel) | (dst_sel) << 8 | (wide) << 16, FX_ADDR(src), FX_ADDR(dst)
 #define P_DMA(sel, src, dst, n)                                                                    \
 	P_HEADER(0x50, 7), (uint32_t)(sel) << 29, FX_ADDR(src), FX_ADDR(dst), (n)
-#define P_ATOMIC(op, va, v)  P_HEADER(0x1e, 9), (op), FX_ADDR(va), FX_ADDR(v), 0, 0, 0
-#define P_PRED(n, xccs)      P_HEADER(0x23, 2), (uint32_t)(n) | (uint32_t)(xccs) << 24
-#define P_SET_SH(reg, n)     P_HEADER(0x76, 2 + (n)), (reg)
-#define P_ACQUIRE P_HEADER(0x58, 7), 0x28c00000, 0xffffffff, 0xff, 0, 0, 4
-#define P_EVENT   P_HEADER(0x46, 2), 0x407
+#define P_ATOMIC(op, va, v) P_HEADER(0x1e, 9), (op), FX_ADDR(va), FX_ADDR(v), 0, 0, 0
+#define P_PRED(n, xccs)     P_HEADER(0x23, 2), (uint32_t)(n) | (uint32_t)(xccs) << 24
+#define P_SET_SH(reg, n)    P_HEADER(0x76, 2 + (n)), (reg)
+#define P_ACQUIRE           P_HEADER(0x58, 7), 0x28c00000, 0xffffffff, 0xff, 0, 0, 4
+#define P_EVENT             P_HEADER(0x46, 2), 0x407
 
 #endif
