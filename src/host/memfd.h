@@ -44,8 +44,8 @@ void host_region_destroy(struct host_region *r);
  * Both in whole pages. After host_region_seal_future_write() the kernel refuses holes, to the
  * owner too: then the bytes are zeroed through the mapping and the memory stays.
  *
- * Return: 0; -EINVAL when it is not whole pages inside the region; -EPERM for a sealed region
- * that is not mapped here.
+ * Return: 0; -EINVAL when it is not whole pages inside the region; -EPERM when there is memory and
+ * the region is sealed and not mapped here.
  */
 int host_region_punch(struct host_region *r, uint64_t off, uint64_t len);
 

@@ -118,6 +118,29 @@ static void a_punched_hole_reads_zero_and_frees_memory(void **state)
 	host_region_destroy(&r);
 }
 
+static void a_hole_takes_the_only_page_of_its_range_wherever_it_lies(void **state)
+{
+	struct host_region r = make(VKF_MIB(6), 0, true);
+	char *p = r.base;
+
+	(void)state;
+	for (unsigned int page = 0; page < 512; page += 73) {
+		p[VKF_MIB(2) - 1] = p[VKF_MIB(4)] = 1;
+		p[VKF_MIB(2) + page * 4096] = 2;
+		assert_int_equal(host_region_punch(&r, VKF_MIB(2), VKF_MIB(2)), 0);
+		assert_int_equal(p[VKF_MIB(2) + page * 4096], 0);
+		assert_int_equal(p[VKF_MIB(2) - 1], 1);
+		assert_int_equal(p[VKF_MIB(4)], 1);
+	}
+	/* Nothing there, with something behind, and with nothing. */
+	assert_int_equal(host_region_punch(&r, VKF_MIB(2), VKF_MIB(2)), 0);
+	assert_int_equal(p[VKF_MIB(4)], 1);
+	assert_int_equal(host_region_punch(&r, VKF_MIB(4), VKF_MIB(2)), 0);
+	assert_int_equal(host_region_punch(&r, VKF_MIB(4), VKF_MIB(2)), 0);
+	assert_int_equal(p[VKF_MIB(4)], 0);
+	host_region_destroy(&r);
+}
+
 static void holes_must_be_whole_pages_inside(void **state)
 {
 	struct host_region r = make(16384, 0, true);
@@ -160,8 +183,11 @@ static void a_sealed_region_that_is_not_mapped_cannot_be_punched(void **state)
 {
 	struct host_region r = make(8192, HOST_REGION_OPEN_SEALS, false);
 
+	assert_int_equal(pwrite(r.fd, "x", 1, 0), 1);
 	assert_int_equal(host_region_seal_future_write(&r), 0);
 	assert_int_equal(host_region_punch(&r, 0, 4096), -EPERM);
+	/* Where there is nothing, there is nothing to refuse. */
+	assert_int_equal(host_region_punch(&r, 4096, 4096), 0);
 	host_region_destroy(&r);
 }
 
@@ -174,6 +200,7 @@ int main(void)
 		cmocka_unit_test(what_the_kernel_refuses_leaks_no_fd),
 		cmocka_unit_test(nobody_can_resize_it_or_add_seals),
 		cmocka_unit_test(a_punched_hole_reads_zero_and_frees_memory),
+		cmocka_unit_test(a_hole_takes_the_only_page_of_its_range_wherever_it_lies),
 		cmocka_unit_test(holes_must_be_whole_pages_inside),
 		cmocka_unit_test(after_the_seal_only_old_mappings_write),
 		cmocka_unit_test(a_sealed_region_that_is_not_mapped_cannot_be_punched),
