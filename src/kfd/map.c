@@ -16,8 +16,9 @@
 
 /* struct targets - the program's array; and for a rollback what this call has mapped */
 struct targets {
-	uint32_t *ids;
+	uint32_t *ids; /* @few, or allocated */
 	uint32_t n, first;
+	uint32_t few[MACHINE_MAX_GPUS];
 	uint8_t fresh[MACHINE_MAX_GPUS]; /* bit 0, 1: which mapping */
 };
 
@@ -25,7 +26,7 @@ struct targets {
 
 int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
 {
-	struct mm_mapping **map = mem->map[pdd->gpu];
+	struct mm_mapping **map = mem->on[pdd->gpu].map;
 	struct mm_pte_attr attr;
 	int r;
 
@@ -51,15 +52,19 @@ static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
 	struct mm_fence *f;
 	int r;
 
-	if (!mem->map[gpu][half])
+	if (!mem->on[gpu].map[half])
 		return 0;
-	r = mm_vm_unmap(mem->map[gpu][half], &f);
+	r = mm_vm_unmap(mem->on[gpu].map[half], &f);
 	if (r)
 		return r;
 	/* Fences of one GPU signal in order: the last one stands for those before. */
-	mm_fence_put(mem->unmapped[gpu]);
-	mem->unmapped[gpu] = f;
-	mem->map[gpu][half] = NULL;
+	mm_fence_put(mem->on[gpu].unmapped);
+	mem->on[gpu].unmapped = NULL;
+	if (mm_fence_is_signalled(f))
+		mm_fence_put(f);
+	else
+		mem->on[gpu].unmapped = f;
+	mem->on[gpu].map[half] = NULL;
 	mem->n_mapped--;
 	return 0;
 }
@@ -67,7 +72,7 @@ static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
 /* A mapping that a queue lives on stays. */
 static int unmap_one(struct kfd_mem *mem, unsigned int gpu)
 {
-	struct mm_mapping **map = mem->map[gpu];
+	struct mm_mapping **map = mem->on[gpu].map;
 	int r;
 
 	if (!map[0] && !map[1])
@@ -84,26 +89,27 @@ static int unmap_one(struct kfd_mem *mem, unsigned int gpu)
 
 void kfd_mem_forget_unmaps(struct kfd_mem *mem)
 {
-	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
-		mm_fence_put(mem->unmapped[gpu]);
-		mem->unmapped[gpu] = NULL;
+	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
+		mm_fence_put(mem->on[gpu].unmapped);
+		mem->on[gpu].unmapped = NULL;
 	}
 }
 
 /* Wait, interruptibly, until all that was ever asked for about @mem's entries is done. */
 static int sync_all(struct kfd_mem *mem)
 {
-	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
-		int r = mem->unmapped[gpu] ? mm_fence_wait(mem->unmapped[gpu], VKF_FOREVER, true)
-					   : 0;
+	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
+		int r = mem->on[gpu].unmapped
+				? mm_fence_wait(mem->on[gpu].unmapped, VKF_FOREVER, true)
+				: 0;
 
 		if (r)
 			return r;
 	}
 	kfd_mem_forget_unmaps(mem);
-	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
+	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
 		for (unsigned int half = 0; half < 2; half++) {
-			struct mm_mapping *map = mem->map[gpu][half];
+			struct mm_mapping *map = mem->on[gpu].map[half];
 			int r = map ? mm_vm_sync(map, true) : 0;
 
 			if (r)
@@ -115,31 +121,35 @@ static int sync_all(struct kfd_mem *mem)
 
 /* ------------------------------------------------ the array */
 
-/* Return: 0 with @ret_t filled, its ids owned by the caller. */
-static int copy_targets(struct vkf_call *call, uint64_t uptr, uint32_t n, uint32_t first,
-			struct targets *ret_t)
+static void targets_fini(struct targets *t)
 {
-	struct targets t = { .n = n, .first = first };
+	if (t->ids != t->few)
+		vkf_free(t->ids);
+}
 
+/* Return: 0 with @t filled, to be ended with targets_fini(). */
+static int targets_init(struct targets *t, struct vkf_call *call, uint64_t uptr, uint32_t n,
+			uint32_t first)
+{
 	if (n == 0 || first > n)
 		return -EINVAL;
 	/* kmalloc()'s limit: 4 MiB. */
-	if (n > VKF_MIB(4) / sizeof(*t.ids))
+	if (n > VKF_MIB(4) / sizeof(*t->ids))
 		return -ENOMEM;
-	t.ids = vkf_calloc(n, sizeof(*t.ids));
-	if (!t.ids)
+	*t = (struct targets){ .n = n, .first = first };
+	t->ids = n <= VKF_ARRAY_SIZE(t->few) ? t->few : vkf_calloc(n, sizeof(*t->ids));
+	if (!t->ids)
 		return -ENOMEM;
-	if (vkf_copy_from_user(call, t.ids, uptr, n * sizeof(*t.ids))) {
-		vkf_free(t.ids);
+	if (vkf_copy_from_user(call, t->ids, uptr, n * sizeof(*t->ids))) {
+		targets_fini(t);
 		return -EFAULT;
 	}
-	*ret_t = t;
 	return 0;
 }
 
 static uint8_t halves(const struct kfd_mem *mem, unsigned int gpu)
 {
-	return (uint8_t)((mem->map[gpu][0] ? 1 : 0) | (mem->map[gpu][1] ? 2 : 0));
+	return (uint8_t)((mem->on[gpu].map[0] ? 1 : 0) | (mem->on[gpu].map[1] ? 2 : 0));
 }
 
 static int map_target(struct kfd_process *p, struct kfd_mem *mem, struct targets *t, uint32_t i)
@@ -180,7 +190,7 @@ static void roll_back(struct kfd_mem *mem, const struct targets *t)
 	bool interrupted = vkf_interrupted();
 
 	vkf_task_clear_interrupt();
-	for (unsigned int gpu = 0; gpu < MACHINE_MAX_GPUS; gpu++) {
+	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
 		for (unsigned int half = 0; half < 2; half++) {
 			while (t->fresh[gpu] & 1u << half &&
 			       unmap_half(mem, gpu, half) == -VKF_ERESTARTSYS) {
@@ -223,13 +233,13 @@ int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
 	struct targets t;
 	int r;
 
-	r = copy_targets(call, args->device_ids_array_ptr, args->n_devices, args->n_success, &t);
+	r = targets_init(&t, call, args->device_ids_array_ptr, args->n_devices, args->n_success);
 	if (r)
 		return r;
 	vkf_mutex_lock(&p->lock);
 	r = map_locked(p, args, &t);
 	vkf_mutex_unlock(&p->lock);
-	vkf_free(t.ids);
+	targets_fini(&t);
 	return r;
 }
 
@@ -261,12 +271,12 @@ int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
 	struct targets t;
 	int r;
 
-	r = copy_targets(call, args->device_ids_array_ptr, args->n_devices, args->n_success, &t);
+	r = targets_init(&t, call, args->device_ids_array_ptr, args->n_devices, args->n_success);
 	if (r)
 		return r;
 	vkf_mutex_lock(&p->lock);
 	r = unmap_locked(p, args, &t);
 	vkf_mutex_unlock(&p->lock);
-	vkf_free(t.ids);
+	targets_fini(&t);
 	return r;
 }

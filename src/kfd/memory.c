@@ -149,12 +149,13 @@ static void mem_destroy(struct kfd_process *p, struct kfd_mem *mem)
 static int mem_create(struct kfd_process *p, const struct request *rq, struct kfd_mem **ret_mem)
 {
 	struct mm_device *home = machine_device(p->driver->machine, rq->pdd->gpu);
-	struct kfd_mem *mem = vkf_zalloc(sizeof(*mem));
+	struct kfd_mem *mem = vkf_zalloc(sizeof(*mem) + p->n_pdds * sizeof(mem->on[0]));
 	struct mm_bo *bo;
 	int r;
 
 	if (!mem)
 		return -ENOMEM;
+	mem->n_gpus = p->n_pdds;
 	r = vkf_fault("kfd.alloc", rq->pdd->gpu);
 	if (!r)
 		r = mm_bo_create(machine_client_mm(p->mc), home, &rq->params, &bo);
@@ -321,8 +322,8 @@ static void forget(struct kfd_mem *mem)
 {
 	if (!mem)
 		return;
-	for (unsigned int i = 0; i < MACHINE_MAX_GPUS; i++)
-		mem->map[i][0] = mem->map[i][1] = NULL;
+	for (unsigned int i = 0; i < mem->n_gpus; i++)
+		mem->on[i].map[0] = mem->on[i].map[1] = NULL;
 	mem->n_mapped = 0;
 }
 

@@ -13,6 +13,12 @@
 #include "mm/bo.h"
 #include "mm/vm.h"
 
+/* struct kfd_mem_gpu - a buffer on one GPU */
+struct kfd_mem_gpu {
+	struct mm_mapping *map[2];
+	struct mm_fence *unmapped; /* of the last UNMAP, until it is done or waited for */
+};
+
 struct kfd_mem {
 	struct mm_bo *bo;
 	unsigned int home;                /* GPU of its handle */
@@ -24,8 +30,8 @@ struct kfd_mem {
 	uint64_t mmap_offset;             /* for the render node of GPU @mmap_gpu; 0: none */
 	unsigned int mmap_gpu;
 	unsigned int n_mapped;            /* mappings below */
-	struct mm_mapping *map[MACHINE_MAX_GPUS][2];
-	struct mm_fence *unmapped[MACHINE_MAX_GPUS]; /* the last UNMAP there, until waited for */
+	unsigned int n_gpus;              /* of the machine */
+	struct kfd_mem_gpu on[];          /* by GPU */
 };
 
 /* The buffer behind the low half of a handle, or NULL. */
