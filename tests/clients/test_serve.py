@@ -4,9 +4,11 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
+import time
 
 import support
 
@@ -122,6 +124,23 @@ class Serve(support.VkfdTest):
                 self.assertEqual(now["system"]["used"], 0)
                 # No engine outlives its program.
                 self.assertEqual(self.programs("two_gpus"), [])
+
+    def test_programs_killed_at_any_moment_leave_nothing(self):
+        """In the middle of opening, of making queues, of copies, of going."""
+        moments = random.Random(1)
+        with self.serve("--set", "gpu.vram=1GiB") as driver:
+            start = driver.used()
+            for _ in range(12):
+                pair = [driver.start(support.TWO_GPUS, "--mib", "8", "--repeat", "1000")
+                        for _ in range(2)]
+                time.sleep(moments.random() * 0.6)
+                self.kill_all("two_gpus")
+                for p in pair:
+                    status, _, err = self.finish(p, 30)
+                    self.assertEqual((status, err), (128 + signal.SIGKILL, ""))
+                driver.wait_idle(start)
+                support.wait_until(lambda: not self.programs("vkfd-engine"), "no engine left")
+            self.assertEqual(driver.status()["system"]["used"], 0)
 
     def test_many_at_once_all_arrive(self):
         with self.serve("--machine", "mi250x") as driver:
