@@ -35,7 +35,7 @@ static int open_machine(const char *name, const char *const *sets, size_t n_sets
 	static char text[MACHINE_FILE_MAX];
 	const char *all[MAX_SETS];
 	char path[512], err[256];
-	size_t len;
+	size_t len, n_small;
 	FILE *f;
 	int r;
 
@@ -45,11 +45,11 @@ static int open_machine(const char *name, const char *const *sets, size_t n_sets
 		return -ENOENT;
 	len = fread(text, 1, sizeof(text), f);
 	fclose(f);
-	for (size_t i = 0; i < N_SMALL(name); i++)
-		all[i] = small[i];
-	for (size_t i = 0; i < n_sets && N_SMALL(name) + i < MAX_SETS; i++)
-		all[N_SMALL(name) + i] = sets[i];
-	r = vkfd_machine_open(text, len, all, N_SMALL(name) + n_sets, &machine, err, sizeof(err));
+	n_small = N_SMALL(name);
+	memcpy(all, small, n_small * sizeof(*all));
+	for (size_t i = 0; i < n_sets && n_small + i < MAX_SETS; i++)
+		all[n_small + i] = sets[i];
+	r = vkfd_machine_open(text, len, all, n_small + n_sets, &machine, err, sizeof(err));
 	if (r)
 		fprintf(stderr, "%s: %s\n", path, err);
 	if (!r)
