@@ -42,7 +42,7 @@
 #include "base/macro.h"
 
 #define GPU_CTRL_MAGIC UINT32_C(0x564b4644) /* "VKFD" */
-#define GPU_CTRL_VERSION 1
+#define GPU_CTRL_VERSION 2
 
 #define GPU_MAX_GPUS 16
 #define GPU_MAX_QUEUES 1024 /* of one client, all GPUs together */
@@ -112,12 +112,18 @@ struct gpu_ctrl_queue {
 	_Atomic uint64_t packets;  /* how many were completed */
 };
 
+/* How a GPU's SDMA and PM4 packets are laid out. AQL's are the same for all. */
+enum gpu_dialect {
+	GPU_DIALECT_GFX9,
+	GPU_DIALECT_OTHER, /* not understood: every packet is a bad one */
+};
+
 /* struct gpu_ctrl_vm - one GPU as this client sees it; all written by the driver */
 struct gpu_ctrl_vm {
 	_Atomic uint32_t root;       /* index of the root table, 0 = no VM */
 	_Atomic uint32_t generation;
 	uint32_t clock_khz;          /* of timestamps: 100000 for 100 MHz */
-	uint32_t pad;
+	uint32_t dialect;            /* enum gpu_dialect */
 	uint64_t va_limit;           /* highest address the VM can name */
 };
 

@@ -92,8 +92,18 @@ static void give_up(struct gpu_worker *w, struct gpu_queue *q, int err)
 	atomic_store_explicit(&q->cq->error, error, memory_order_release);
 }
 
+/* The first packet of a queue that speaks another dialect stops it, rather than do something else. */
+static int step_foreign(struct gpu_worker *w, struct gpu_queue *q)
+{
+	int e = q->type == GPU_QUEUE_PM4 ? gpu_pm4_queue_pending(w, q) : gpu_sdma_pending(w, q);
+
+	return e ? e : gpu_bad(w, 0, 0, 0);
+}
+
 static int step(struct gpu_worker *w, struct gpu_queue *q)
 {
+	if (q->type != GPU_QUEUE_AQL && w->engine->ctrl->vm[q->gpu].dialect != GPU_DIALECT_GFX9)
+		return step_foreign(w, q);
 	switch (q->type) {
 	case GPU_QUEUE_SDMA:
 	case GPU_QUEUE_SDMA_XGMI:

@@ -122,6 +122,8 @@ static void init_ctrl(struct machine_client *mc)
 	ctrl->bar_bytes = mc->regions.bar_bytes;
 	for (unsigned int i = 0; i < p->n_gpus; i++) {
 		ctrl->vm[i].clock_khz = MACHINE_GPU_CLOCK_KHZ;
+		ctrl->vm[i].dialect = p->gpus[i].asic.gfx_target / 10000 == 9 ? GPU_DIALECT_GFX9 :
+									 GPU_DIALECT_OTHER;
 		ctrl->vm[i].va_limit = (UINT64_C(1) << p->gpus[i].asic.va_bits) - 1;
 	}
 	ctrl->version = GPU_CTRL_VERSION;

@@ -238,6 +238,23 @@ static void test_a_queue_of_no_known_type_is_refused(void **state)
 	assert_int_equal(fx->ctrl->queue[0].error, GPU_QERR_PACKET);
 }
 
+static void test_packets_of_another_dialect_are_refused(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_SDMA);
+	struct gpu_irq irq;
+
+	fx->ctrl->vm[0].dialect = GPU_DIALECT_OTHER;
+	assert_int_equal(fx_run(fx), 0);
+	assert_false(fx_irq(fx, &irq));
+	FX_SDMA(fx, S_FENCE(DST, 1));
+	assert_int_equal(fx_run(fx), 0);
+	assert_true(fx_irq(fx, &irq));
+	assert_int_equal(irq.type, GPU_IRQ_BAD_PACKET);
+	assert_int_equal(cq->error, GPU_QERR_PACKET);
+	assert_int_equal(*fx_words(fx, FX_DATA), 0);
+}
+
 static void test_impossible_parameters_run_nothing(void **state)
 {
 	struct fixture *fx = *state;
@@ -320,6 +337,7 @@ int main(void)
 		FX_TEST(test_a_long_copy_shares_the_engine),
 		FX_TEST(test_a_fault_leaves_the_other_queues_alone),
 		FX_TEST(test_a_queue_of_no_known_type_is_refused),
+		FX_TEST(test_packets_of_another_dialect_are_refused),
 		FX_TEST(test_impossible_parameters_run_nothing),
 		FX_TEST(test_parameters_changed_while_running_have_no_effect),
 		FX_TEST(test_a_new_engine_takes_over),
