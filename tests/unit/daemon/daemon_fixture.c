@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -176,8 +177,11 @@ void dx_start(struct dx_daemon *d, const struct dx_options *o)
 	fflush(NULL);
 	d->pid = fork();
 	assert_true(d->pid >= 0);
-	if (!d->pid)
+	if (!d->pid) {
+		/* A test that dies takes its daemon along. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		exec_daemon(o, report[1], lifetime[0]);
+	}
 	close(report[1]);
 	if (o->lifetime)
 		close(lifetime[0]);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon_fixture.h"
+
+#include <errno.h>
+#include <linux/kfd_ioctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void expect_error(const char *name, int want)
+{
+	int err = 0;
+	char *text = dx_query(&dx, name, &err);
+
+	assert_null(text);
+	assert_int_equal(err, want);
+}
+
+static void unknown_names_are_enoent(void **state)
+{
+	expect_error("", -ENOENT);
+	expect_error("statu", -ENOENT);
+	expect_error("status ", -ENOENT);
+	expect_error("file", -ENOENT);
+	expect_error("file:", -ENOENT);
+	expect_error("file:/etc/passwd", -ENOENT);
+	expect_error("file:../../etc/passwd", -ENOENT);
+}
+
+static void runtime_is_where_it_is(void **state)
+{
+	int err;
+	char *text = dx_query(&dx, "runtime", &err);
+
+	assert_int_equal(err, 0);
+	assert_string_equal(text, dx.runtime);
+	free(text);
+}
+
+static json_int_t number(json_t *o, const char *key)
+{
+	json_t *v = json_object_get(o, key);
+
+	if (!json_is_integer(v))
+		fail_msg("no number '%s'", key);
+	return json_integer_value(v);
+}
+
+static uint64_t live(const char *dir, const char *file)
+{
+	char name[192], *text, *end;
+	uint64_t value;
+	int err;
+
+	snprintf(name, sizeof(name), "file:%s/%s", dir, file);
+	text = dx_query(&dx, name, &err);
+	assert_int_equal(err, 0);
+	value = strtoull(text, &end, 10);
+	assert_string_equal(end, "\n");
+	free(text);
+	return value;
+}
+
+static void live_files_have_their_present_content(void **state)
+{
+	struct wire_slot_fd of = { .fd = 5 };
+	struct kfd_ioctl_acquire_vm_args args = { .drm_fd = 5 };
+	struct dx_session s;
+	uint64_t kfd, used;
+	int a, b;
+	json_t *root, *gpu;
+
+	assert_int_equal(live("/sys/class/drm/renderD128/device", "mem_info_vram_used"), 0);
+	assert_int_equal(live("/sys/class/drm/card1/device", "mem_info_gtt_used"), 0);
+	/* Page tables are memory. */
+	root = dx_status(&dx);
+	args.gpu_id = (uint32_t)number(json_array_get(json_object_get(root, "gpus"), 0), "gpu_id");
+	json_decref(root);
+	dx_session_open(&dx, &s, "prog");
+	dx_slot(&s, 0);
+	a = dx_open_kfd(&s, &kfd);
+	b = dx_open(&s, DX_DRM_MAJOR, 128, &of.file);
+	dx_head(&s, 0)->fd[0] = of;
+	dx_head(&s, 0)->n_fds = 1;
+	dx_head(&s, 0)->call = WIRE_CALL_IOCTL;
+	dx_head(&s, 0)->file = kfd;
+	dx_head(&s, 0)->cmd = AMDKFD_IOC_ACQUIRE_VM;
+	dx_head(&s, 0)->arg = 0x1000;
+	dx_head(&s, 0)->n_segs = 1;
+	dx_head(&s, 0)->seg[0] = (struct wire_seg){ 0x1000, sizeof(args), 0, 1, 0 };
+	memcpy(s.slots->slot[0].data, &args, sizeof(args));
+	dx_submit(&s, 0);
+	assert_int_equal(dx_answer(&s, 0, 20000), 0);
+	used = live("/sys/class/drm/card0/device", "mem_info_vram_used");
+	assert_true(used > 0);
+	assert_int_equal(live("/sys/class/drm/card1/device", "mem_info_vram_used"), 0);
+	root = dx_status(&dx);
+	gpu = json_array_get(json_object_get(root, "gpus"), 0);
+	assert_int_equal(number(gpu, "vram_used"), used);
+	json_decref(root);
+	close(a);
+	close(b);
+	dx_session_close(&s);
+	dx_wait_clients(&dx, 0);
+	assert_int_equal(live("/sys/class/drm/card0/device", "mem_info_vram_used"), 0);
+}
+
+static void status_of_an_idle_machine(void **state)
+{
+	json_t *root = dx_status(&dx), *gpus = json_object_get(root, "gpus");
+
+	assert_string_equal(json_string_value(json_object_get(root, "machine")), "mi210x2");
+	assert_int_equal(number(root, "pid"), dx.pid);
+	assert_int_equal(json_array_size(json_object_get(root, "clients")), 0);
+	assert_int_equal(json_array_size(gpus), 2);
+	for (size_t i = 0; i < 2; i++) {
+		json_t *g = json_array_get(gpus, i);
+
+		assert_int_equal(number(g, "gpu"), i);
+		assert_int_equal(number(g, "render_minor"), 128 + i);
+		assert_int_equal(number(g, "vram_total"), INT64_C(64) << 30);
+		assert_int_equal(number(g, "vram_used"), 0);
+	}
+	assert_int_equal(number(json_object_get(root, "system"), "used"), 0);
+	json_decref(root);
+}
+
+static void status_names_clients_and_what_they_have(void **state)
+{
+	struct dx_session a, b;
+	json_t *root, *clients, *c;
+	uint64_t kfd;
+	int fd;
+
+	dx_session_open(&dx, &a, "first one");
+	dx_session_open(&dx, &b, "second");
+	dx_slot(&b, 0);
+	fd = dx_open_kfd(&b, &kfd);
+	dx_create_event(&b, 0, kfd);
+	root = dx_status(&dx);
+	clients = json_object_get(root, "clients");
+	assert_int_equal(json_array_size(clients), 2);
+	c = json_array_get(clients, 0);
+	assert_string_equal(json_string_value(json_object_get(c, "comm")), "first one");
+	assert_int_equal(number(c, "events"), 0);
+	c = json_array_get(clients, 1);
+	assert_string_equal(json_string_value(json_object_get(c, "comm")), "second");
+	assert_int_equal(number(c, "events"), 1);
+	assert_int_equal(number(c, "queues"), 0);
+	assert_int_equal(json_array_size(json_object_get(c, "gpus")), 2);
+	json_decref(root);
+	close(fd);
+	dx_session_close(&a);
+	dx_session_close(&b);
+}
+
+/* Cut off in the middle of a character, and bytes that are none. */
+static void a_name_that_is_no_text_is_shown_all_the_same(void **state)
+{
+	static const char *const names[] = { "\xff\xfe", "na\xc3\xafve \xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+					     "a\"b\\c\n\x01" };
+	static const char *const shown[] = { "??", "na??ve ????????", "a\"b\\c\n\x01" };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct dx_session s;
+		json_t *root, *c;
+
+		dx_session_open(&dx, &s, names[i]);
+		root = dx_status(&dx);
+		c = json_array_get(json_object_get(root, "clients"), 0);
+		assert_non_null(c);
+		if (i == 1) /* 15 bytes: the last é is whole, or both bytes are gone */
+			assert_non_null(json_object_get(c, "comm"));
+		else
+			assert_string_equal(json_string_value(json_object_get(c, "comm")), shown[i]);
+		json_decref(root);
+		dx_session_close(&s);
+		dx_wait_clients(&dx, 0);
+	}
+}
+
+static void many_may_ask_at_once_and_go_without_the_answer(void **state)
+{
+	struct wire_hello h = dx_hello(WIRE_QUERY);
+	unsigned int fds = dx_n_fds(&dx);
+	int fd[60];
+
+	snprintf(h.name, sizeof(h.name), "status");
+	for (int i = 0; i < 60; i++) {
+		fd[i] = dx_connect(&dx);
+		assert_int_equal(send(fd[i], &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
+		if (i & 1)
+			close(fd[i]);
+	}
+	for (int i = 0; i < 60; i += 2) {
+		struct wire_welcome w;
+		int text = -1, r = dx_recv(fd[i], &w, &text, 1);
+
+		/* So many at once, and no more. */
+		assert_true(r == 0 || r == -EAGAIN);
+		assert_int_equal(text >= 0, r == 0);
+		assert_true(dx_closed(fd[i]));
+		close(text);
+		close(fd[i]);
+	}
+	dx_wait_small(&dx, fds, 1);
+}
+
+/* A client's call that waits for an engine holds its process; who asks for the status waits, and
+ * nobody else. */
+static void a_status_that_waits_keeps_nobody(void **state)
+{
+	struct kfd_ioctl_get_version_args v = { 0 };
+	struct dx_session s;
+	uint64_t kfd;
+	int fd;
+
+	dx_session_open(&dx, &s, "prog");
+	dx_slot(&s, 0);
+	for (int i = 0; i < 50; i++) {
+		struct wire_hello h = dx_hello(WIRE_QUERY);
+		int q = dx_connect(&dx);
+
+		snprintf(h.name, sizeof(h.name), "status");
+		assert_int_equal(send(q, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
+		fd = dx_open_kfd(&s, &kfd);
+		assert_true(fd >= 0);
+		assert_int_equal(dx_ioctl(&s, 0, kfd, AMDKFD_IOC_GET_VERSION, &v, sizeof(v)), 0);
+		close(fd);
+		assert_true(dx_closed(q));
+		close(q);
+	}
+	dx_session_close(&s);
+}
+
+static void it_may_end_while_it_is_asked(void **state)
+{
+	for (int round = 0; round < 5; round++) {
+		struct wire_hello h = dx_hello(WIRE_QUERY);
+		struct dx_daemon d;
+		int fd[10];
+
+		snprintf(h.name, sizeof(h.name), "status");
+		dx_start(&d, NULL);
+		for (int i = 0; i < 10; i++) {
+			fd[i] = dx_connect(&d);
+			assert_int_equal(send(fd[i], &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
+		}
+		dx_stop(&d);
+		for (int i = 0; i < 10; i++) {
+			assert_true(dx_closed(fd[i]));
+			close(fd[i]);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		DX_TEST(unknown_names_are_enoent),
+		DX_TEST(runtime_is_where_it_is),
+		DX_TEST(live_files_have_their_present_content),
+		DX_TEST(status_of_an_idle_machine),
+		DX_TEST(status_names_clients_and_what_they_have),
+		DX_TEST(a_name_that_is_no_text_is_shown_all_the_same),
+		DX_TEST(many_may_ask_at_once_and_go_without_the_answer),
+		DX_TEST(a_status_that_waits_keeps_nobody),
+		cmocka_unit_test(it_may_end_while_it_is_asked),
+	};
+
+	dx_main(argc, argv);
+	return cmocka_run_group_tests(tests, dx_group_setup, dx_group_teardown);
+}
