@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define PROGRAM "two_gpus"
-#define N_LEGS 3
+#define N_LEGS  3
 /* A leg that takes longer has no GPU behind it. */
 #define LEG_TIMEOUT_S 120
 /* Odd, so that a word can be traced back to the place it was written for. */
@@ -106,14 +106,16 @@ static hsa_status_t note_agent(hsa_agent_t agent, void *cookie)
 	return s;
 }
 
-/* The first pool of device-wide memory that one may allocate from, and that holds no kernel arguments. */
+/* The first pool of device-wide memory that one may allocate from, and that holds no kernel
+ * arguments. */
 static hsa_status_t note_pool(hsa_amd_memory_pool_t pool, void *cookie)
 {
 	hsa_amd_memory_pool_t *ret_pool = cookie;
 	hsa_amd_segment_t segment;
 	uint32_t flags;
 	bool can_allocate;
-	hsa_status_t s = hsa_amd_memory_pool_get_info(pool, HSA_AMD_MEMORY_POOL_INFO_SEGMENT, &segment);
+	hsa_status_t s =
+		hsa_amd_memory_pool_get_info(pool, HSA_AMD_MEMORY_POOL_INFO_SEGMENT, &segment);
 
 	if (s != HSA_STATUS_SUCCESS || segment != HSA_AMD_SEGMENT_GLOBAL)
 		return s;
@@ -203,7 +205,8 @@ static void explain(size_t at, uint64_t word, uint64_t want, uint64_t round, siz
 		fail("offset 0x%zx: nothing arrived", at);
 	if (i < n_words && of_round <= round)
 		fail("offset 0x%zx holds what belongs at 0x%" PRIx64 " of round %" PRIu64
-		     " (this is round %" PRIu64 ")", at, i * sizeof(word), of_round, round);
+		     " (this is round %" PRIu64 ")",
+		     at, i * sizeof(word), of_round, round);
 	fail("offset 0x%zx holds 0x%016" PRIx64 ", not 0x%016" PRIx64, at, word, want);
 }
 
@@ -232,9 +235,9 @@ static hsa_signal_t submit(const struct leg *leg, size_t bytes, const hsa_signal
 static void wait_for(struct leg *leg, hsa_signal_t done, const struct machine *m)
 {
 	hsa_amd_profiling_async_copy_time_t time;
-	hsa_signal_value_t left = hsa_signal_wait_scacquire(done, HSA_SIGNAL_CONDITION_LT, 1,
-							    LEG_TIMEOUT_S * m->ticks_per_s,
-							    HSA_WAIT_STATE_BLOCKED);
+	hsa_signal_value_t left =
+		hsa_signal_wait_scacquire(done, HSA_SIGNAL_CONDITION_LT, 1,
+					  LEG_TIMEOUT_S * m->ticks_per_s, HSA_WAIT_STATE_BLOCKED);
 
 	if (left > 0)
 		fail("%s: not done after %d s", leg->name, LEG_TIMEOUT_S);
@@ -243,8 +246,8 @@ static void wait_for(struct leg *leg, hsa_signal_t done, const struct machine *m
 	check(hsa_amd_profiling_get_async_copy_time(done, &time),
 	      "hsa_amd_profiling_get_async_copy_time");
 	if (time.end <= time.start)
-		fail("%s: ended at tick %" PRIu64 ", before its start at %" PRIu64, leg->name, time.end,
-		     time.start);
+		fail("%s: ended at tick %" PRIu64 ", before its start at %" PRIu64, leg->name,
+		     time.end, time.start);
 	leg->seconds += (double)(time.end - time.start) / (double)m->ticks_per_s;
 }
 
@@ -310,8 +313,10 @@ static void travel_malloc(struct trip *t, struct machine *m, unsigned int repeat
 	t->back = malloc(t->bytes);
 	if (!t->from || !t->back)
 		fail("not enough memory for 2 x %zu MiB", t->bytes >> 20);
-	check(hsa_amd_memory_lock(t->from, t->bytes, m->gpu, 2, &t->gpu_from), "hsa_amd_memory_lock");
-	check(hsa_amd_memory_lock(t->back, t->bytes, m->gpu, 2, &t->gpu_back), "hsa_amd_memory_lock");
+	check(hsa_amd_memory_lock(t->from, t->bytes, m->gpu, 2, &t->gpu_from),
+	      "hsa_amd_memory_lock");
+	check(hsa_amd_memory_lock(t->back, t->bytes, m->gpu, 2, &t->gpu_back),
+	      "hsa_amd_memory_lock");
 	travel(t, m, repeat);
 	check(hsa_amd_memory_unlock(t->from), "hsa_amd_memory_unlock");
 	check(hsa_amd_memory_unlock(t->back), "hsa_amd_memory_unlock");
@@ -327,8 +332,10 @@ static void travel_pool(struct trip *t, struct machine *m, unsigned int repeat)
 	      "memory of the host pool");
 	check(hsa_amd_memory_pool_allocate(m->host_pool, t->bytes, 0, &t->gpu_back),
 	      "memory of the host pool");
-	check(hsa_amd_agents_allow_access(2, m->gpu, NULL, t->gpu_from), "hsa_amd_agents_allow_access");
-	check(hsa_amd_agents_allow_access(2, m->gpu, NULL, t->gpu_back), "hsa_amd_agents_allow_access");
+	check(hsa_amd_agents_allow_access(2, m->gpu, NULL, t->gpu_from),
+	      "hsa_amd_agents_allow_access");
+	check(hsa_amd_agents_allow_access(2, m->gpu, NULL, t->gpu_back),
+	      "hsa_amd_agents_allow_access");
 	t->from = t->gpu_from;
 	t->back = t->gpu_back;
 	travel(t, m, repeat);
@@ -351,8 +358,8 @@ static unsigned long number(const char *name, const char *text, unsigned long ma
 	unsigned long n = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end || !n || n > max) {
-		fprintf(stderr, PROGRAM ": --%s takes a number from 1 to %lu, not '%s'\n", name, max,
-			text);
+		fprintf(stderr, PROGRAM ": --%s takes a number from 1 to %lu, not '%s'\n", name,
+			max, text);
 		exit(EXIT_MISTAKE);
 	}
 	return n;
