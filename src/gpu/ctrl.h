@@ -27,7 +27,8 @@
  * Stopping a queue: the driver sets @want, then bumps @want_seq and cmd_seq; the
  * engine acts at its next boundary and copies want_seq to @ack_seq. While no
  * engine is there (engine is not GPU_ENGINE_RUNNING or _ASLEEP) nothing runs and
- * nobody waits.
+ * nobody waits. Nor is an engine waited for that is ASLEEP: it runs nothing, and is
+ * RUNNING before it looks at @want, which it does before it runs anything.
  *
  * Every change of @want bumps @want_seq, freeing a slot (NONE) too. A queue that is
  * stopped in the middle of a packet goes on inside that packet when RUN is the very

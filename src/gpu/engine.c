@@ -117,4 +117,6 @@ bool gpu_engine_pending(struct gpu_engine *engine)
 void gpu_engine_set_state(struct gpu_engine *engine, enum gpu_engine_state state)
 {
 	atomic_store_explicit(&engine->ctrl->engine, state, memory_order_seq_cst);
+	/* What is read from now on was not read before: see ctrl.h on who sleeps. */
+	atomic_thread_fence(memory_order_seq_cst);
 }

@@ -37,11 +37,13 @@ struct machine_client {
 	atomic_bool engine_gone; /* set once */
 };
 
-static bool engine_lives(struct machine_client *mc)
+/* One that is asleep says so before it looks for the last time, and says that it runs before it
+ * looks again. So it need not be waited for: what was written before it was found asleep, it sees
+ * before it runs anything. */
+static bool engine_runs(struct machine_client *mc)
 {
-	uint32_t s = atomic_load(&mc->regions.ctrl->engine);
-
-	return (s == GPU_ENGINE_RUNNING || s == GPU_ENGINE_ASLEEP) && !atomic_load(&mc->engine_gone);
+	return atomic_load(&mc->regions.ctrl->engine) == GPU_ENGINE_RUNNING &&
+	       !atomic_load(&mc->engine_gone);
 }
 
 void machine_client_engine_gone(struct machine_client *mc)
@@ -58,12 +60,17 @@ static void abandon_engine(struct machine_client *mc)
 	mc->regions.wake_engine(mc->regions.cookie);
 }
 
+/* Something has changed that the engine must see before it runs anything. */
+static void tell_engine(struct machine_client *mc)
+{
+	atomic_fetch_add(&mc->regions.ctrl->cmd_seq, 1);
+}
+
+/* Something has changed that may be work. */
 static void poke_engine(struct machine_client *mc)
 {
-	struct gpu_ctrl *ctrl = mc->regions.ctrl;
-
-	atomic_fetch_add(&ctrl->cmd_seq, 1);
-	if (atomic_load(&ctrl->engine) == GPU_ENGINE_ASLEEP)
+	tell_engine(mc);
+	if (atomic_load(&mc->regions.ctrl->engine) == GPU_ENGINE_ASLEEP)
 		mc->regions.wake_engine(mc->regions.cookie);
 }
 
@@ -85,6 +92,18 @@ static void client_punch(void *cookie, uint64_t off, uint64_t len)
 	mc->regions.punch(mc->regions.cookie, off, len);
 }
 
+/* False: it did not leave the instruction where it is at @seq. */
+static bool wait_worker(struct machine_client *mc, unsigned int i, uint64_t seq)
+{
+	uint64_t deadline = vkf_now_ns() + QUIESCE_TIMEOUT_NS;
+	unsigned int n = 0;
+
+	while (engine_runs(mc) && atomic_load(&mc->regions.ctrl->worker[i].seq) == seq)
+		if (!wait_a_little(&n, deadline))
+			return false;
+	return true;
+}
+
 /* Each worker that was inside an instruction when the generation moved has left it. */
 static void client_invalidate(void *cookie, unsigned int gpu)
 {
@@ -94,14 +113,10 @@ static void client_invalidate(void *cookie, unsigned int gpu)
 	atomic_fetch_add(&ctrl->vm[gpu].generation, 1);
 	for (unsigned int i = 0; i < GPU_MAX_WORKERS; i++) {
 		uint64_t seq = atomic_load(&ctrl->worker[i].seq);
-		uint64_t deadline = vkf_now_ns() + QUIESCE_TIMEOUT_NS;
-		unsigned int n = 0;
 
-		while (seq & 1 && engine_lives(mc) && atomic_load(&ctrl->worker[i].seq) == seq) {
-			if (!wait_a_little(&n, deadline)) {
-				abandon_engine(mc);
-				return;
-			}
+		if (seq & 1 && !wait_worker(mc, i, seq)) {
+			abandon_engine(mc);
+			return;
 		}
 	}
 }
@@ -246,8 +261,8 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 	return (int)slot;
 }
 
-/* Ask for @want and wait until the engine has seen it. */
-static int command(struct machine_client *mc, int slot, enum gpu_queue_want want)
+/* Stop the queue, and wait until nothing of it runs. */
+static int stop(struct machine_client *mc, int slot)
 {
 	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
 	uint64_t deadline = vkf_now_ns() + STOP_TIMEOUT_NS;
@@ -255,11 +270,11 @@ static int command(struct machine_client *mc, int slot, enum gpu_queue_want want
 	uint32_t seq;
 
 	vkf_mutex_lock(&mc->lock);
-	atomic_store(&hw->want, want);
+	atomic_store(&hw->want, GPU_WANT_STOP);
 	seq = atomic_fetch_add(&hw->want_seq, 1) + 1;
-	poke_engine(mc);
+	tell_engine(mc);
 	vkf_mutex_unlock(&mc->lock);
-	while (engine_lives(mc) && atomic_load(&hw->ack_seq) != seq) {
+	while (engine_runs(mc) && atomic_load(&hw->ack_seq) != seq) {
 		if (!wait_a_little(&n, deadline)) {
 			abandon_engine(mc);
 			return -ETIME;
@@ -273,7 +288,7 @@ int machine_queue_run(struct machine_client *mc, int slot, bool run)
 	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
 
 	if (!run)
-		return command(mc, slot, GPU_WANT_STOP);
+		return stop(mc, slot);
 	vkf_mutex_lock(&mc->lock);
 	atomic_store(&hw->want, GPU_WANT_RUN);
 	atomic_fetch_add(&hw->want_seq, 1);
@@ -290,13 +305,13 @@ void machine_queue_set_ring(struct machine_client *mc, int slot, uint64_t va, ui
 
 int machine_queue_unload(struct machine_client *mc, int slot)
 {
-	int r = command(mc, slot, GPU_WANT_STOP);
+	int r = stop(mc, slot);
 
 	vkf_mutex_lock(&mc->lock);
 	/* A step of its own in @want_seq: the slot's next queue must not pass for this one resumed. */
 	atomic_store(&slot_queue(mc, slot)->want, GPU_WANT_NONE);
 	atomic_fetch_add(&slot_queue(mc, slot)->want_seq, 1);
-	poke_engine(mc);
+	tell_engine(mc);
 	vkf_bit_clear(mc->used, (unsigned int)slot);
 	vkf_mutex_unlock(&mc->lock);
 	return r;

@@ -370,9 +370,10 @@ static void where_no_engine_is_nobody_waits(void **state)
 	assert_int_equal(fx.a.n_wakes, 0);
 }
 
-static void only_an_engine_that_sleeps_is_woken(void **state)
+static void only_an_engine_that_sleeps_is_woken_and_only_for_work(void **state)
 {
 	struct machine_queue q = { .type = GPU_QUEUE_SDMA };
+	uint32_t told;
 	int slot;
 
 	fx_engine_start();
@@ -381,11 +382,39 @@ static void only_an_engine_that_sleeps_is_woken(void **state)
 	ctrl()->engine = GPU_ENGINE_ASLEEP;
 	assert_int_equal(machine_queue_run(fx.a.mc, slot, true), 0);
 	assert_int_equal(fx.a.n_wakes, 1);
+	told = ctrl()->cmd_seq;
 	assert_int_equal(machine_queue_run(fx.a.mc, slot, false), 0);
-	assert_int_equal(fx.a.n_wakes, 2);
 	assert_int_equal(machine_queue_unload(fx.a.mc, slot), 0);
-	/* The stop, and the freeing. */
-	assert_int_equal(fx.a.n_wakes, 4);
+	assert_int_equal(fx.a.n_wakes, 1);
+	/* The two stops and the freeing it is told, for when it wakes for something else. */
+	assert_int_equal(ctrl()->cmd_seq, told + 3);
+}
+
+static void an_engine_that_sleeps_is_not_waited_for_and_runs_nothing_when_it_wakes(void **state)
+{
+	uint64_t begin;
+	struct world w;
+	int slot;
+
+	world_open(&w, VKF_MIB(1));
+	w.words[0] = 0;
+	fx_engine_start();
+	slot = machine_queue_load(fx.a.mc, &w.fq.q, true);
+	fx_run();
+	gpu_engine_set_state(fx.a.engine, GPU_ENGINE_ASLEEP);
+	begin = fx_now();
+	assert_int_equal(machine_queue_run(fx.a.mc, slot, false), 0);
+	assert_int_equal(fx_now(), begin);
+	FX_PUT(&w.fq, FX_FENCE(DST_VA, 1));
+	assert_true(gpu_engine_pending(fx.a.engine));
+	gpu_engine_set_state(fx.a.engine, GPU_ENGINE_RUNNING);
+	fx_run();
+	assert_int_equal(w.words[0], 0);
+	assert_int_equal(machine_queue_run(fx.a.mc, slot, true), 0);
+	fx_run();
+	assert_int_equal(w.words[0], 1);
+	assert_int_equal(machine_queue_unload(fx.a.mc, slot), 0);
+	world_close(&w);
 }
 
 static void expect_abandoned(uint64_t waited, uint64_t limit)
@@ -685,7 +714,8 @@ int main(void)
 		FX_TEST(a_bad_packet_is_an_error_of_its_queue_until_it_is_made_anew),
 		FX_TEST(two_clients_have_slots_and_engines_of_their_own),
 		FX_TEST(where_no_engine_is_nobody_waits),
-		FX_TEST(only_an_engine_that_sleeps_is_woken),
+		FX_TEST(only_an_engine_that_sleeps_is_woken_and_only_for_work),
+		FX_TEST(an_engine_that_sleeps_is_not_waited_for_and_runs_nothing_when_it_wakes),
 		FX_TEST(an_engine_that_never_answers_is_given_up_in_time),
 		FX_TEST(an_engine_given_up_is_not_believed_again),
 		FX_TEST(a_slot_is_free_even_if_its_engine_did_not_answer),
