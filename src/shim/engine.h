@@ -79,6 +79,8 @@ struct engine {
 	uint32_t cmd_seq;                   /* seen before the last step */
 	unsigned int steps;                 /* since the driver was looked at */
 	uint64_t last_work_ns, wait_since_ns;
+	bool lingers;                       /* looks on after its last work, instead of sleeping */
+	unsigned int linger_credit, n_hurries;
 	struct engine_landing landing[ENGINE_LANDINGS];
 };
 

@@ -16,6 +16,8 @@
 #include "wire/proto.h"
 
 #define LINGER_NS        UINT64_C(20000)
+#define LINGER_CREDIT    8 /* so often in vain, after it was worth it once */
+#define LINGER_TRY       32
 #define WAIT_SPIN_NS     UINT64_C(20000)
 #define WAIT_MAX_NS      UINT64_C(100000)
 #define LANDING_SLEEP_NS UINT64_C(20000)
@@ -137,19 +139,40 @@ static bool rest(struct engine *e, uint64_t idle_ns)
 	return driver_lives(e);
 }
 
+/* To linger is worth it when the next doorbell comes soon, and a loss when the program needs this
+ * very CPU to ring it. What came of it lately decides; now and then it is tried anew. */
+static bool will_linger(struct engine *e)
+{
+	return e->linger_credit || ++e->n_hurries % LINGER_TRY == 0;
+}
+
+static void lingered(struct engine *e, bool worth_it)
+{
+	if (e->lingers && worth_it)
+		e->linger_credit = LINGER_CREDIT;
+	else if (e->lingers && e->linger_credit)
+		e->linger_credit--;
+	e->lingers = false;
+}
+
 static bool idle(struct engine *e)
 {
 	uint64_t now = sys_now_ns();
 
-	if (!e->last_work_ns)
+	if (!e->last_work_ns) {
 		e->last_work_ns = now;
-	if (now - e->last_work_ns < LINGER_NS)
+		e->lingers = will_linger(e);
+	}
+	if (e->lingers && now - e->last_work_ns < LINGER_NS) {
 		pause_cpu();
-	else if (!engine_door_landed(e, now))
+		return true;
+	}
+	lingered(e, false);
+	if (!engine_door_landed(e, now)) {
 		sys_sleep_ns(LANDING_SLEEP_NS);
-	else
-		return rest(e, now - e->last_work_ns);
-	return true;
+		return true;
+	}
+	return rest(e, now - e->last_work_ns);
 }
 
 void engine_run(struct engine *e)
@@ -162,6 +185,7 @@ void engine_run(struct engine *e)
 		if ((found & GPU_STEP_QUIT) || must_quit(e))
 			break;
 		if (found & GPU_STEP_WORKED) {
+			lingered(e, true);
 			e->last_work_ns = 0;
 			e->wait_since_ns = 0;
 		} else if (found & GPU_STEP_WAITING) {
