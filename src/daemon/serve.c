@@ -265,7 +265,10 @@ void serve_slot(void *arg)
 
 	place_init(&place);
 	while (next_request(s, h, &place)) {
-		place_asked(&place, atomic_load(&h->client_cpu), vkf_now_ns());
+		int cpu = atomic_load(&h->client_cpu);
+
+		place_asked(&place, cpu, vkf_now_ns());
+		atomic_store_explicit(&s->client_cpu, cpu, memory_order_relaxed);
 		atomic_store_explicit(&h->driver_cpu, sched_getcpu(), memory_order_relaxed);
 		begin_call(sl, h->seq);
 		h->result = serve_call(s, slot);

@@ -65,6 +65,7 @@ struct session {
 	int engine_fd;               /* of the engine's connection, or -1 */
 	sd_event_source *pidfd;
 	atomic_bool closing;         /* tasks end */
+	_Atomic int32_t client_cpu;  /* where its last call came from; -1: there was none */
 };
 
 struct server {

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "daemon/place.h"
 #include "gpu/ctrl.h"
 #include "host/futex.h"
 
@@ -180,14 +181,19 @@ static void irq_loop(void *arg)
 {
 	struct session *s = arg;
 	struct gpu_ctrl *ctrl = session_ctrl(s);
+	struct place place;
 
+	place_init(&place);
 	while (!atomic_load(&s->closing)) {
 		uint32_t seen = atomic_load(&ctrl->irq_wptr);
 
 		driver_interrupts(s->client, server_log);
+		/* An interrupt mostly wakes a thread that waits, where it waits. */
+		place_rest(&place, atomic_load_explicit(&s->client_cpu, memory_order_relaxed));
 		if (atomic_load(&ctrl->irq_wptr) == seen)
 			host_futex_wait(&ctrl->irq_wptr, seen, VKF_FOREVER);
 	}
+	place_fini(&place);
 	task_ends(s);
 }
 
