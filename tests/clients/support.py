@@ -179,13 +179,11 @@ class VkfdTest(unittest.TestCase):
         socket = os.path.join(self.dir, "kfd.sock")
         process = self.popen([VKFD, "serve", "--socket", socket, *options])
         try:
-            wait_until(lambda: os.path.exists(socket) or process.poll() is not None,
-                       "vkfd serve makes its socket")
+            driver = Driver(self, socket, process)
+            # A socket is there before its driver is, if only a dead one's: an answer says that it serves.
+            wait_until(lambda: driver.answers() or process.poll() is not None, "vkfd serve answers")
             if process.poll() is not None:
                 self.fail(f"vkfd serve ended: {process.communicate()}")
-            driver = Driver(self, socket, process)
-            # The socket is there before the driver is: its first answer says that it serves.
-            driver.status()
             yield driver
             self.assertIsNone(process.poll(), "the driver ended on its own")
         finally:
@@ -206,6 +204,9 @@ class Driver:
 
     def start(self, *command, **kw):
         return self.test.popen([VKFD, "run", "--connect", self.socket, "--", *command], **kw)
+
+    def answers(self):
+        return self.test.vkfd("status", "--connect", self.socket)[0] == 0
 
     def status(self):
         return json.loads(self.test.vkfd_ok("status", "--connect", self.socket, "--json"))
