@@ -6,6 +6,19 @@
 /* Rows of a rectangle in one section, however short they are. */
 #define RECT_ROWS 2048
 
+/* What is this short stays in the cache, where its reader will look for it: it goes in pieces so
+ * short that their copy does not bypass the cache, see copy_x86.h. */
+#define CACHED_TOTAL VKF_MIB(2)
+#define CACHED_PIECE VKF_KIB(256)
+
+/* How much of what is left of @total to move at once. */
+static uint64_t piece(const struct gpu_queue *q, uint64_t total)
+{
+	uint64_t most = total < CACHED_TOTAL ? CACHED_PIECE : GPU_CHUNK_BYTES;
+
+	return VKF_MIN(total - q->done, most);
+}
+
 /* Account for a piece of @n out of @total. */
 static int piece_done(struct gpu_queue *q, uint64_t n, uint64_t total)
 {
@@ -18,7 +31,7 @@ int gpu_sdma_copy_linear(struct gpu_worker *w, struct gpu_queue *q, const struct
 {
 	uint64_t src = sdma_v4_copy_get_src(p), dst = sdma_v4_copy_get_dst(p);
 	uint64_t total = (uint64_t)sdma_v4_copy_get_count(p) + 1;
-	uint64_t n = VKF_MIN(total - q->done, GPU_CHUNK_BYTES);
+	uint64_t n = piece(q, total);
 	uint64_t at = q->done;
 	int e;
 
