@@ -25,9 +25,10 @@
 #include "gpus.h"
 #include "sdma.h"
 
-#define COPY_REPS  15
-#define COPY_BYTES (64 * MIB) /* in a repetition */
-#define DOOR_REPS  301
+#define COPY_REPS    15
+#define COPY_BYTES   (64 * MIB) /* in a repetition */
+#define COPY_LOOK_NS 20000
+#define DOOR_REPS    301
 /* Long enough that an engine which has nothing to do is asleep. */
 #define ASLEEP_NS        3000000
 #define TIMEOUT_NS       UINT64_C(10000000000)
@@ -113,7 +114,11 @@ static void by_sdma(struct bench *b, const struct pair *p, uint64_t bytes, unsig
 {
 	while (n--)
 		sdma_copy(&b->q, p->dst_va, p->src_va, bytes);
-	finish(b);
+	sdma_fence(&b->q, b->flags.va, ++b->n_fences);
+	sdma_ring(&b->q);
+	/* Leave the CPU to the engine, should there be no other. */
+	while (*(volatile uint32_t *)b->flags.cpu != b->n_fences)
+		sleep_ns(COPY_LOOK_NS);
 }
 
 static const struct {
