@@ -59,11 +59,10 @@ int dx_setup(void **state);
 int dx_teardown(void **state);
 #define DX_TEST(f) cmocka_unit_test_setup_teardown(f, dx_setup, dx_teardown)
 
-/* Its open descriptors and threads, as /proc tells. */
+/* Its open descriptors, as /proc tells. */
 unsigned int dx_n_fds(const struct dx_daemon *d);
-unsigned int dx_n_threads(const struct dx_daemon *d);
-/* Fails the test unless the daemon soon has no more of either than given. */
-void dx_wait_small(const struct dx_daemon *d, unsigned int fds, unsigned int threads);
+/* Fails the test unless the daemon soon has no more than these, and no task. */
+void dx_wait_small(const struct dx_daemon *d, unsigned int fds);
 
 /* ------------------------------------------------ the wire */
 

@@ -199,7 +199,7 @@ static void descriptors_that_come_along_are_dropped(void **state)
 		assert_true(dx_closed(fd));
 		close(fd);
 	}
-	dx_wait_small(&dx, fds, dx_n_threads(&dx));
+	dx_wait_small(&dx, fds);
 }
 
 /* ------------------------------------------------ files */
@@ -433,7 +433,7 @@ static void a_session_without_descriptors_for_it_is_refused_and_leaves_nothing(v
 	}
 	while (n)
 		dx_session_close(&s[--n]);
-	dx_wait_small(&d, fds, 1);
+	dx_wait_small(&d, fds);
 	dx_session_open(&d, &again, "again");
 	dx_session_close(&again);
 	dx_stop(&d);
@@ -453,7 +453,7 @@ static void connections_that_say_nothing_take_nothing_but_room(void **state)
 		assert_int_equal(poll(&p, 1, 0), 0);
 		close(idle[i]);
 	}
-	dx_wait_small(&dx, fds, 1);
+	dx_wait_small(&dx, fds);
 }
 
 int main(int argc, char **argv)

@@ -206,7 +206,7 @@ static void many_may_ask_at_once_and_go_without_the_answer(void **state)
 		close(text);
 		close(fd[i]);
 	}
-	dx_wait_small(&dx, fds, 1);
+	dx_wait_small(&dx, fds);
 }
 
 /* A client's call that waits for an engine holds its process; who asks for the status waits, and

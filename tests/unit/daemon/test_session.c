@@ -40,7 +40,7 @@ static void world_close(struct world *w)
 static void expect_all_gone(unsigned int fds)
 {
 	dx_wait_clients(&dx, 0);
-	dx_wait_small(&dx, fds, 1);
+	dx_wait_small(&dx, fds);
 }
 
 /* ------------------------------------------------ slots */
