@@ -58,7 +58,7 @@ static int remove_entry(const char *path, const struct stat *st, int flag, struc
 	if (ftw->level == 0 || (ftw->level == 1 && !strcmp(path + ftw->base, LOCK)))
 		return 0;
 	/* Files of the tree are read-only, their directories are not. */
-	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+	return (flag == FTW_DP ? rmdir(path) : unlink(path)) < 0 && errno != ENOENT ? -1 : 0;
 }
 
 void daemon_runtime_remove(const char *path)

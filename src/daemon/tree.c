@@ -25,20 +25,35 @@ static int full_path(const char *root, const char *path, char *out)
 	return n > 0 && n < PATH_LEN ? 0 : -ENAMETOOLONG;
 }
 
-/* Make every directory of @path up to its last slash, and beyond it when @whole. */
-static int make_dirs(char *path, bool whole)
+/* Make the directory @path, after those above it that are missing: mostly none is. */
+static int make_dir(char *path)
 {
-	for (char *p = path + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return whole && mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	char *slash;
+	int r;
+
+	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+		return 0;
+	slash = strrchr(path, '/');
+	if (errno != ENOENT || !slash || slash == path)
+		return -errno;
+	*slash = '\0';
+	r = make_dir(path);
+	*slash = '/';
+	if (r)
+		return r;
+	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+static int make_dir_of(char *path)
+{
+	char *slash = strrchr(path, '/');
+	int r;
+
+	*slash = '\0';
+	r = make_dir(path);
+	*slash = '/';
+	return r;
+}
 
 static int write_all(int fd, const char *text, size_t len)
 {
@@ -76,7 +91,7 @@ static int create_file(char *full)
 	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
 
 	if (fd < 0 && errno == ENOENT) {
-		int r = make_dirs(full, false);
+		int r = make_dir_of(full);
 
 		if (r)
 			return r;
@@ -117,8 +132,11 @@ static int tree_symlink(void *cookie, const char *path, const char *target)
 	char full[PATH_LEN];
 	int r = full_path(cookie, path, full);
 
-	if (!r)
-		r = make_dirs(full, false);
+	if (r)
+		return r;
+	if (symlink(target, full) == 0)
+		return 0;
+	r = errno == ENOENT ? make_dir_of(full) : -errno;
 	return !r && symlink(target, full) < 0 ? -errno : r;
 }
 
@@ -127,7 +145,7 @@ static int tree_dir(void *cookie, const char *path)
 	char full[PATH_LEN];
 	int r = full_path(cookie, path, full);
 
-	return r ? r : make_dirs(full, true);
+	return r ? r : make_dir(full);
 }
 
 static int tree_chardev(void *cookie, const char *path, unsigned int major, unsigned int minor)
