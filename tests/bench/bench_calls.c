@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * DOC: bench_calls [--cpu N] [--driver-cpu N] [--hold N]: calls through shim and driver
+ * DOC: bench_calls [--cpu N] [--driver-cpu N] [--hold N | --fan 1]: calls through shim and driver
  *
  * Under `vkfd run --`, as a ROCm client. --cpu says where it runs; --driver-cpu where
  * the floor's other process runs, which is where whoever starts this put the driver.
- * --hold N only makes N mapped buffers, says so, and keeps them until its input ends.
+ * --hold N only makes N mapped buffers, says so, and keeps them until its input ends;
+ * --fan 1 only maps to many GPUs.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -108,6 +109,10 @@ int main(int argc, char **argv)
 	gpus_open(&g);
 	if (n_held >= 0) {
 		hold(&g, (unsigned int)n_held);
+		return 0;
+	}
+	if (bench_option(argc, argv, "--fan", 0)) {
+		fan_figures(&g, "");
 		return 0;
 	}
 	round_trips(&g, bench_option(argc, argv, "--driver-cpu", -1));

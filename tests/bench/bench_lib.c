@@ -15,12 +15,11 @@
 #include "gpus.h"
 #include "vkfd/vkfd.h"
 
-#define RUNS   40
-#define STEPS  2001
-#define SMALL  4096
-#define MANY   1000000
-#define FEW    1000
-#define N_GPUS 8
+#define RUNS  40
+#define STEPS 2001
+#define SMALL 4096
+#define MANY  1000000
+#define FEW   1000
 
 static struct vkfd_client *client;
 
@@ -61,52 +60,6 @@ static void refused(void *arg)
 	gpus_refused(arg);
 }
 
-/* ------------------------------------------------ many GPUs */
-
-struct fan {
-	struct gpus *g;
-	uint64_t handle;
-	unsigned int n; /* GPUs in a call */
-	unsigned int calls;
-	uint64_t spent_ns; /* in map calls */
-};
-
-static void fan_out(void *arg)
-{
-	struct fan *f = arg;
-	uint64_t from = bench_now_ns();
-
-	for (unsigned int i = 0; i < f->calls; i++)
-		gpus_map(f->g, f->handle, i * f->n, f->n);
-	f->spent_ns += bench_now_ns() - from;
-	gpus_unmap(f->g, f->handle, 0, f->n * f->calls);
-}
-
-/* The time of the map calls alone. */
-static double time_fan(struct gpus *g, uint64_t handle, unsigned int n, unsigned int calls)
-{
-	struct fan f = { .g = g, .handle = handle, .n = n, .calls = calls };
-	double rep[BENCH_REPS];
-
-	for (unsigned int i = 0; i < BENCH_REPS; i++) {
-		f.spent_ns = 0;
-		for (unsigned int k = 0; k < RUNS / 4; k++)
-			fan_out(&f);
-		rep[i] = (double)f.spent_ns / (RUNS / 4);
-	}
-	return bench_median(rep, BENCH_REPS);
-}
-
-static void many_gpus(struct gpus *g)
-{
-	uint64_t handle = gpus_alloc(g, 0, VA(0), CYCLE_BYTES, F_GTT | F_WRITE, NULL);
-
-	bench_print("lib.map1", time_fan(g, handle, 1, 1));
-	bench_print("lib.map8", time_fan(g, handle, N_GPUS, 1));
-	bench_print("lib.map8x1", time_fan(g, handle, 1, N_GPUS));
-	gpus_free(g, handle);
-}
-
 /* ------------------------------------------------ many mappings */
 
 static void add_mappings(struct gpus *g, unsigned int from, unsigned int to)
@@ -124,9 +77,9 @@ static void many_mappings(struct gpus *g, unsigned int many)
 	uint64_t handle = gpus_alloc(g, 0, VA(0), CYCLE_BYTES, F_VRAM | F_WRITE, NULL);
 
 	add_mappings(g, 0, FEW);
-	bench_print("lib.map.few", time_fan(g, handle, 1, 1));
+	bench_print("lib.map.few", fan_time(g, handle, 1, 1));
 	add_mappings(g, FEW, many);
-	bench_print("lib.map.many", time_fan(g, handle, 1, 1));
+	bench_print("lib.map.many", fan_time(g, handle, 1, 1));
 	gpus_free(g, handle);
 }
 
@@ -141,12 +94,12 @@ int main(int argc, char **argv)
 	if (r)
 		bench_fail("no client: %s", strerror(-r));
 	gpus_open(&g);
-	if (g.n < N_GPUS)
-		bench_fail("expected a machine of %d GPUs", N_GPUS);
+	if (g.n < FAN_GPUS)
+		bench_fail("expected a machine of %d GPUs", FAN_GPUS);
 	bench_print("lib.refused", bench_time(refused, &g, RUNS * 10));
 	bench_print("lib.cycle", bench_time(cycle_all, &c, RUNS));
 	cycle_steps(&c, "lib.cycle", STEPS);
-	many_gpus(&g);
+	fan_figures(&g, "lib.");
 	many_mappings(&g, (unsigned int)bench_option(argc, argv, "--mappings", MANY));
 	vkfd_client_close(client);
 	vkfd_machine_close(m);

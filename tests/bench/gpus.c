@@ -242,3 +242,48 @@ void cycle_steps(struct cycle *c, const char *prefix, unsigned int runs)
 		free(took[i]);
 	}
 }
+
+/* ------------------------------------------------ many GPUs */
+
+#define FAN_RUNS 10
+
+static double fan_out(struct gpus *g, uint64_t handle, unsigned int n, unsigned int calls)
+{
+	uint64_t from = bench_now_ns();
+	double took;
+
+	for (unsigned int i = 0; i < calls; i++)
+		gpus_map(g, handle, i * n, n);
+	took = (double)(bench_now_ns() - from);
+	gpus_unmap(g, handle, 0, n * calls);
+	return took;
+}
+
+double fan_time(struct gpus *g, uint64_t handle, unsigned int n, unsigned int calls)
+{
+	double rep[BENCH_REPS];
+
+	for (unsigned int i = 0; i < BENCH_REPS; i++) {
+		rep[i] = 0;
+		for (unsigned int k = 0; k < FAN_RUNS; k++)
+			rep[i] += fan_out(g, handle, n, calls) / FAN_RUNS;
+	}
+	return bench_median(rep, BENCH_REPS);
+}
+
+void fan_figures(struct gpus *g, const char *prefix)
+{
+	static const struct {
+		const char *name;
+		unsigned int n, calls;
+	} way[] = { { "map1", 1, 1 }, { "map8", FAN_GPUS, 1 }, { "map8x1", 1, FAN_GPUS } };
+	uint64_t handle = gpus_alloc(g, 0, VA(0), CYCLE_BYTES, F_GTT | F_WRITE, NULL);
+
+	for (unsigned int i = 0; i < 3; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s%s", prefix, way[i].name);
+		bench_print(name, fan_time(g, handle, way[i].n, way[i].calls));
+	}
+	gpus_free(g, handle);
+}

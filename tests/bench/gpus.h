@@ -85,4 +85,12 @@ void cycle_all(void *cycle);
 /* Print "@prefix.alloc" and so on: each step's median. */
 void cycle_steps(struct cycle *c, const char *prefix, unsigned int runs);
 
+/* GPUs that a buffer is mapped to at once. */
+#define FAN_GPUS 8
+
+/* Map @handle to GPUs, @n in a call and @calls calls; the median time of these calls. */
+double fan_time(struct gpus *g, uint64_t handle, unsigned int n, unsigned int calls);
+/* Print "map1", "map8" and "map8x1" after @prefix: one GPU; FAN_GPUS in one call; in as many. */
+void fan_figures(struct gpus *g, const char *prefix);
+
 #endif
