@@ -103,32 +103,40 @@ static const struct vkf_call_ops slot_call_ops = {
 	.render_of_fd = slot_render_of_fd,
 };
 
-/* What the program said, copied once: what is checked below is what is used, whatever the program
- * makes of its own words meanwhile. */
-static void take_head(struct wire_slot_head *ret, const struct wire_slot_head *shared)
+/* What the program said is copied once, as far as it goes: what is checked is what is used,
+ * whatever the program makes of its own words meanwhile. */
+static void take(void *ret, const void *shared, size_t len)
 {
-	memcpy(ret, shared, sizeof(*ret));
+	memcpy(ret, shared, len);
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Keep what holds. */
-static int take_request(struct slot_call *sc, const struct wire_slot_head *h)
+static bool seg_holds(const struct wire_seg *g)
 {
-	if (h->n_segs > WIRE_SLOT_SEGS || h->n_fds > WIRE_SLOT_FDS)
-		return -EINVAL;
-	for (unsigned int i = 0; i < h->n_segs; i++) {
-		struct wire_seg g = h->seg[i];
+	return g->off <= WIRE_SLOT_DATA_BYTES && g->len <= WIRE_SLOT_DATA_BYTES - g->off &&
+	       g->uptr <= UINT64_MAX - g->len;
+}
 
-		if (g.off > WIRE_SLOT_DATA_BYTES || g.len > WIRE_SLOT_DATA_BYTES - g.off ||
-		    g.uptr > UINT64_MAX - g.len)
-			return -EINVAL;
-		g.written = 0;
-		sc->seg[sc->n_segs++] = g;
+/* @rq is a copy of the head up to @seg. */
+static int take_request(struct slot_call *sc, const struct wire_slot_head *rq)
+{
+	const struct wire_slot_head *h = &sc->slot->head;
+
+	if (rq->n_segs > WIRE_SLOT_SEGS || rq->n_fds > WIRE_SLOT_FDS || rq->n_probes > 1)
+		return -EINVAL;
+	take(sc->seg, h->seg, rq->n_segs * sizeof(sc->seg[0]));
+	take(sc->fd, h->fd, rq->n_fds * sizeof(sc->fd[0]));
+	if (rq->n_probes) {
+		take(&sc->probe_uptr, &h->probe_uptr, sizeof(sc->probe_uptr));
+		take(&sc->probe_len, &h->probe_len, sizeof(sc->probe_len));
 	}
-	memcpy(sc->fd, h->fd, sizeof(sc->fd));
-	sc->n_fds = h->n_fds;
-	sc->probe_uptr = h->probe_uptr;
-	sc->probe_len = h->probe_len;
+	for (unsigned int i = 0; i < rq->n_segs; i++) {
+		if (!seg_holds(&sc->seg[i]))
+			return -EINVAL;
+		sc->seg[i].written = 0;
+	}
+	sc->n_segs = rq->n_segs;
+	sc->n_fds = rq->n_fds;
 	return 0;
 }
 
@@ -150,7 +158,7 @@ static int serve_ioctl(struct slot_call *sc, const struct wire_slot_head *rq, st
 	return r;
 }
 
-static int serve_mmap(struct slot_call *sc, const struct wire_slot_head *rq, struct driver_file *f)
+static int serve_mmap(struct slot_call *sc, struct wire_slot_head *rq, struct driver_file *f)
 {
 	static const uint32_t region[] = {
 		[MACHINE_MAP_ARENA] = WIRE_REGION_ARENA,
@@ -158,8 +166,11 @@ static int serve_mmap(struct slot_call *sc, const struct wire_slot_head *rq, str
 	};
 	struct wire_slot_head *h = &sc->slot->head;
 	struct machine_map map;
-	int r = driver_mmap(sc->session->client, f, rq->arg, rq->len, rq->prot, rq->flags, &map);
+	size_t rest = offsetof(struct wire_slot_head, len);
+	int r;
 
+	take((char *)rq + rest, (const char *)h + rest, sizeof(*h) - rest);
+	r = driver_mmap(sc->session->client, f, rq->arg, rq->len, rq->prot, rq->flags, &map);
 	if (r)
 		return r;
 	h->map_region = region[map.kind];
@@ -175,7 +186,7 @@ static int serve_call(struct session *s, struct wire_slot *slot)
 	struct driver_file *f;
 	int r;
 
-	take_head(&rq, &slot->head);
+	take(&rq, &slot->head, offsetof(struct wire_slot_head, seg));
 	if (rq.call == WIRE_CALL_NOP)
 		return 0;
 	if (rq.call != WIRE_CALL_IOCTL && rq.call != WIRE_CALL_MMAP)

@@ -70,6 +70,7 @@ static void add_probe(struct wire_slot_head *h, uint64_t uptr, uint64_t len)
 		/* Pages are used whole. */
 		h->probe_uptr = uptr & ~PAGE_MASK;
 		h->probe_len = ((uptr + len + PAGE_MASK) & ~PAGE_MASK) - h->probe_uptr;
+		h->n_probes = 1;
 	}
 }
 
@@ -111,7 +112,7 @@ static void marshal(struct shim_call *c, const struct shim_file *f, uint32_t cmd
 	h->arg = arg;
 	h->n_segs = 0;
 	h->n_fds = 0;
-	h->probe_len = 0;
+	h->n_probes = 0;
 	add_seg(c, arg, size, WIRE_INOUT);
 	if (h->n_segs == 0 || h->seg[0].in != size)
 		return;
