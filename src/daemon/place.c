@@ -11,8 +11,11 @@
 #define QUICK_CALLS 16
 #define QUICK_NS    UINT64_C(30000)
 /* Off the CPU for longer: that was no interrupt, but somebody else's turn. */
-#define GAP_NS  UINT64_C(50000)
-#define STAY_NS UINT64_C(100000000)
+#define GAP_NS      UINT64_C(50000)
+#define STAY_MIN_NS UINT64_C(5000000)
+#define STAY_MAX_NS UINT64_C(160000000)
+/* To have been away for so long without a loss was worth it. */
+#define GOOD_NS UINT64_C(10000000)
 /* A task that asks for short turns gets them sooner: it preempts the thread that wakes it, which
  * then finds its answer without having slept. Since Linux 6.12; before, nothing comes of it. */
 #define SLICE_NS UINT64_C(100000)
@@ -101,6 +104,7 @@ void place_asked(struct place *p, int client_cpu, uint64_t now_ns)
 	if (p->n_quick < QUICK_CALLS || now_ns < p->stay_until_ns)
 		return;
 	p->n_quick = 0;
+	p->left_ns = now_ns;
 	go_away(p, client_cpu);
 }
 
@@ -108,7 +112,11 @@ bool place_may_look(struct place *p, uint64_t before_ns, uint64_t now_ns)
 {
 	if (now_ns - before_ns < GAP_NS)
 		return true;
-	p->stay_until_ns = now_ns + STAY_NS;
+	if (p->stay_ns == 0 || now_ns - p->left_ns >= GOOD_NS)
+		p->stay_ns = STAY_MIN_NS;
+	else
+		p->stay_ns = VKF_MIN(2 * p->stay_ns, STAY_MAX_NS);
+	p->stay_until_ns = now_ns + p->stay_ns;
 	return false;
 }
 

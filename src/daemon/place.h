@@ -12,8 +12,9 @@
  * When calls follow one another at once, the task moves away to another CPU and looks
  * for the next request instead of sleeping, while the program's thread looks for the
  * answer: then nobody is woken. It comes home when no request has come for
- * PLACE_LOOK_NS, and for a growing while when it finds that somebody else wants the
- * CPU it looks on. Never more than half of the CPUs are looked on.
+ * PLACE_LOOK_NS, and for a while, which grows with each time, when it finds that
+ * somebody else wants the CPU it looks on. No more than half of the CPUs are looked
+ * on, but always one.
  *
  * CPUs are those that the driver was started on (taskset(1)). Where they cannot be
  * learned or chosen, the task stays wherever the system puts it, and does not look.
@@ -30,6 +31,8 @@ struct place {
 	bool away;
 	unsigned int n_quick; /* requests that came right after an answer */
 	uint64_t answered_ns;
+	uint64_t left_ns;       /* when it went away */
+	uint64_t stay_ns;       /* how long it stayed home after the last loss */
 	uint64_t stay_until_ns; /* not to go away before */
 };
 

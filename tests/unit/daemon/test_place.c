@@ -168,6 +168,45 @@ static void who_lost_the_cpu_stays_home_for_a_while(void **state)
 	place_fini(&p);
 }
 
+/* How long after a loss at @now it is before it goes away again. */
+static uint64_t stays_home(struct place *p, uint64_t now)
+{
+	uint64_t from = now;
+
+	assert_true(p->away);
+	assert_false(place_may_look(p, now, now + MS));
+	place_rest(p, first_cpu());
+	while (!p->away)
+		now = calls(p, 1, now, US);
+	return now - from;
+}
+
+static void who_loses_again_and_again_stays_longer_but_not_for_ever(void **state)
+{
+	uint64_t first, last = 0, stay, now;
+	struct place p;
+
+	(void)state;
+	if (cpus() < 2)
+		skip();
+	place_init(&p);
+	now = calls(&p, MANY, MS, US);
+	first = stay = stays_home(&p, now);
+	for (int i = 0; i < 20; i++) {
+		last = stay;
+		now += stay + US;
+		stay = stays_home(&p, now);
+		assert_true(stay >= last);
+	}
+	assert_true(stay > 4 * first);
+	assert_true(stay < 1000 * MS);
+	assert_true(stay - last < MS);
+	/* A long time away was worth it, whatever ended it. */
+	now += stay + 100 * MS;
+	assert_true(stays_home(&p, now) <= first + MS);
+	place_fini(&p);
+}
+
 static void no_more_than_half_of_the_cpus_are_looked_on(void **state)
 {
 	struct place *p = calloc((size_t)cpus(), sizeof(*p));
@@ -202,6 +241,7 @@ int main(void)
 		TEST(slow_calls_do_not),
 		TEST(on_its_only_cpu_it_never_goes_away),
 		TEST(who_lost_the_cpu_stays_home_for_a_while),
+		TEST(who_loses_again_and_again_stays_longer_but_not_for_ever),
 		TEST(no_more_than_half_of_the_cpus_are_looked_on),
 	};
 
