@@ -115,7 +115,7 @@ class Rocminfo(support.VkfdTest):
                 status, out, err = driver.run("rocminfo")
                 self.assertEqual((status, err), (0, ""))
                 self.assertEqual(len(parse(out)), 5)
-            self.assertEqual(driver.status()["clients"], [])
+            support.wait_until(lambda: not driver.status()["clients"], "no client left")
 
     def test_it_is_one_machine_for_two_at_once(self):
         with self.serve() as driver:
