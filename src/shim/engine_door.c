@@ -201,7 +201,7 @@ void engine_door_disarm(struct engine *e)
 		return;
 	/* Before the stores are let go, so that the words still are what they were. */
 	take_events(e);
-	protect(e, (uintptr_t)e->poke, PAGE, false);
+	/* Somebody may wait in a doorbell's store, hardly anybody in the other. */
 	for (unsigned int i = 0; i < GPU_MAX_TRAPS; i++) {
 		uint64_t addr = atomic_load(&e->ctrl->trap[i].addr);
 		uint64_t len = atomic_load(&e->ctrl->trap[i].len);
@@ -209,6 +209,7 @@ void engine_door_disarm(struct engine *e)
 		if (e->registered[i] && addr)
 			protect(e, addr, len, false);
 	}
+	protect(e, (uintptr_t)e->poke, PAGE, false);
 }
 
 bool engine_door_landed(struct engine *e, uint64_t now)
