@@ -434,7 +434,8 @@ static int connect_as_child(struct dx_daemon *d)
 	close(pair[1]);
 	assert_int_equal(dx_recv(pair[0], &w, &fd, 1), 0);
 	close(pair[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	while (waitpid(pid, &status, 0) != pid)
+		assert_int_equal(errno, EINTR);
 	assert_true(fd >= 0);
 	return fd;
 }
