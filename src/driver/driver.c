@@ -344,9 +344,18 @@ int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call
 int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
 		int prot, int flags, struct machine_map *ret_map)
 {
+	struct machine_map map;
+	int r;
+
 	if (f->kind == FILE_KFD)
 		return kfd_mmap(atomic_load(&f->owner), atomic_load(&c->kfd), offset, len, ret_map);
-	return machine_render_mmap(f->render, offset, len, prot, flags, ret_map);
+	r = machine_render_mmap(f->render, offset, len, prot, flags, &map);
+	/* An inherited node shows the parent's buffers; the parent's arena the child does not have. */
+	if (!r && map.owner != machine_client_mm(c->hw))
+		r = -EACCES;
+	if (!r)
+		*ret_map = map;
+	return r;
 }
 
 void driver_interrupts(struct driver_client *c, void (*log)(const char *line))

@@ -65,7 +65,9 @@ void driver_file_put(struct driver_file *f);
 /* Borrowed, or NULL when it is no render node. */
 struct machine_render *driver_file_render(struct driver_file *f);
 
-/* Return: 0 or a negative errno; -VKF_ERESTARTSYS when interrupted. */
+/* Return: 0 or a negative errno; -VKF_ERESTARTSYS when interrupted. A buffer is mapped only by the
+ * client whose it is: -EACCES for another's through an inherited render node, where the kernel would
+ * map it. */
 int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call *call,
 		 uint32_t cmd, uint64_t arg);
 int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,

@@ -154,6 +154,7 @@ struct machine_map {
 	enum machine_map_kind kind;
 	uint64_t offset;      /* in that region */
 	bool dont_copy;       /* not inherited by fork */
+	struct mm_client *owner; /* ARENA of a render node's mapping: whose; borrowed, only to compare */
 };
 
 /**

@@ -171,7 +171,11 @@ int machine_render_mmap(struct machine_render *r, uint64_t offset, uint64_t len,
 	vma = find_vma(v, offset);
 	e = check_vma(vma, r, len, prot, flags);
 	if (!e)
-		*ret_map = (struct machine_map){ MACHINE_MAP_ARENA, mm_bo_arena(vma->bo).v, false };
+		*ret_map = (struct machine_map){
+			.kind = MACHINE_MAP_ARENA,
+			.offset = mm_bo_arena(vma->bo).v,
+			.owner = mm_bo_client(vma->bo),
+		};
 	vkf_mutex_unlock(&v->lock);
 	return e;
 }

@@ -293,6 +293,11 @@ struct mm_device *mm_bo_home(const struct mm_bo *bo)
 	return bo->home;
 }
 
+struct mm_client *mm_bo_client(const struct mm_bo *bo)
+{
+	return bo->client;
+}
+
 struct mm_resv *mm_bo_resv(struct mm_bo *bo)
 {
 	return bo->resv;

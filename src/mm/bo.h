@@ -62,6 +62,8 @@ void mm_bo_put(struct mm_bo *bo);
 uint64_t mm_bo_size(const struct mm_bo *bo);
 enum mm_bo_kind mm_bo_kind(const struct mm_bo *bo);
 struct mm_device *mm_bo_home(const struct mm_bo *bo);
+/* Whose it is, and in whose arena its window lies. Borrowed. */
+struct mm_client *mm_bo_client(const struct mm_bo *bo);
 struct mm_resv *mm_bo_resv(struct mm_bo *bo);
 /* VRAM and GTT: where in the arena. For other kinds UINT64_MAX. */
 vkf_arena mm_bo_arena(const struct mm_bo *bo);

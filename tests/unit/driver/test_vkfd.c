@@ -395,6 +395,26 @@ static void a_private_mapping_without_rights_is_only_a_place(void **state)
 	assert_null(at);
 }
 
+static void a_parents_buffer_is_not_the_childs_to_map(void **state)
+{
+	uint64_t handle, offset = 0;
+	struct vkfd_client *child;
+	struct prog p;
+	void *at = NULL;
+	int inherited;
+
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(0), PAGE, F_VRAM | F_WRITE, &handle, &offset), 0);
+	assert_int_equal(vkfd_client_open(m, 1001, "child", &child), 0);
+	inherited = vkfd_dup(me, p.render[0], child);
+	assert_int_equal(vkfd_mmap(child, NULL, PAGE, PROT_READ, MAP_SHARED, inherited,
+				   (off_t)offset, &at), -EACCES);
+	assert_null(at);
+	vkfd_client_close(child);
+	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_READ, MAP_SHARED, p.render[0], offset, &at), 0);
+	munmap(at, PAGE);
+}
+
 /* ------------------------------------------------ copies */
 
 #define COPY(src, dst, n)                                                                          \
@@ -761,6 +781,7 @@ int main(void)
 		T(bad_pointers_are_efault_and_not_a_crash),
 		T(a_buffer_shows_the_same_bytes_everywhere),
 		T(a_private_mapping_without_rights_is_only_a_place),
+		T(a_parents_buffer_is_not_the_childs_to_map),
 		T(a_copy_between_gpus_step_by_step),
 		T(the_engine_as_a_thread_does_it_by_itself),
 		T(an_engine_may_be_stopped_and_started_in_the_middle),

@@ -99,6 +99,7 @@ static void a_buffer_is_mapped_at_its_offset(void **state)
 	assert_int_equal(m.kind, MACHINE_MAP_ARENA);
 	assert_int_equal(m.offset, mm_bo_arena(bo).v);
 	assert_false(m.dont_copy);
+	assert_ptr_equal(m.owner, machine_client_mm(fx.a.mc));
 	assert_int_equal(machine_render_mmap(r, off2, 4096, PROT_READ, MAP_SHARED, &m), 0);
 	assert_int_equal(m.offset, mm_bo_arena(gtt).v);
 	/* Less than all of it is fine. */
