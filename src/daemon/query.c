@@ -106,8 +106,8 @@ static int query_status(struct server *s)
 	root = json_pack("{s:s, s:i, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "machine",
 			 s->config->profile->name, "pid", getpid(), "gpus", gpus, "clients",
 			 st.clients, "system", "used", (json_int_t)u.system_used, "limit",
-			 (json_int_t)u.system_limit, "ttm_used", (json_int_t)u.ttm_used, "ttm_limit",
-			 (json_int_t)u.ttm_limit);
+			 (json_int_t)u.system_limit, "ttm_used", (json_int_t)u.ttm_used,
+			 "ttm_limit", (json_int_t)u.ttm_limit);
 	text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	if (!text)
@@ -133,7 +133,7 @@ struct query {
 	struct vkf_list link; /* in server.answered */
 	struct server *server;
 	struct vkf_task *task;
-	int fd;               /* a copy of the connection's descriptor */
+	int fd; /* a copy of the connection's descriptor */
 };
 
 /* Give the text in @text, or say why there is none. */

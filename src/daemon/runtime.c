@@ -28,10 +28,10 @@
 
 #define PREFIX "vkfd-"
 #define RANDOM "XXXXXX"
-#define LOCK "lock"
+#define LOCK   "lock"
 /* An empty directory this young may be about to get its lock. */
 #define YOUNG_SECONDS 10
-#define TRIES 10
+#define TRIES         10
 
 static bool usable(const char *dir)
 {
@@ -156,8 +156,8 @@ void daemon_runtime_list(void (*fn)(void *cookie, const char *path), void *cooki
 	for_each_runtime(fn, cookie);
 }
 
-/* The lock's descriptor stays open, and is inherited by the driver, for as long as it lives. -ENOENT:
- * somebody took the directory for a dead one, before it had its lock. */
+/* The lock's descriptor stays open, and is inherited by the driver, for as long as it lives.
+ * -ENOENT: somebody took the directory for a dead one, before it had its lock. */
 static int take_lock(const char *path)
 {
 	char lock[PATH_MAX + sizeof("/" LOCK)];

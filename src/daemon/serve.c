@@ -89,8 +89,8 @@ static struct machine_render *slot_render_of_fd(struct vkf_call *call, int fd)
 		if (sc->fd[i].fd != fd || !sc->fd[i].file)
 			continue;
 		if (!sc->files[i])
-			sc->files[i] = driver_file_lookup(sc->session->server->driver,
-							  sc->fd[i].file);
+			sc->files[i] =
+				driver_file_lookup(sc->session->server->driver, sc->fd[i].file);
 		return sc->files[i] ? driver_file_render(sc->files[i]) : NULL;
 	}
 	return NULL;

@@ -112,11 +112,13 @@ static int add_sources(struct server *s)
 	    fcntl(s->config->extra_listen_fd, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r >= 0 && s->config->extra_listen_fd >= 0)
-		r = sd_event_add_io(s->event, NULL, s->config->extra_listen_fd, EPOLLIN, on_listen, s);
+		r = sd_event_add_io(s->event, NULL, s->config->extra_listen_fd, EPOLLIN, on_listen,
+				    s);
 	if (r >= 0)
 		r = sd_event_add_io(s->event, NULL, s->reaped_fd, EPOLLIN, on_reaped, s);
 	if (r >= 0 && s->config->lifetime_fd >= 0)
-		r = sd_event_add_io(s->event, NULL, s->config->lifetime_fd, EPOLLIN, on_lifetime, s);
+		r = sd_event_add_io(s->event, NULL, s->config->lifetime_fd, EPOLLIN, on_lifetime,
+				    s);
 	for (size_t i = 0; r >= 0 && i < VKF_ARRAY_SIZE(ends); i++)
 		r = sd_event_add_signal(s->event, NULL, ends[i], on_signal, s);
 	return r < 0 ? r : 0;

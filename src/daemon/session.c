@@ -21,11 +21,11 @@
 #include "gpu/ctrl.h"
 #include "host/futex.h"
 
-#define PT_TABLES (UINT32_C(1) << 20)
+#define PT_TABLES    (UINT32_C(1) << 20)
 #define MAX_SESSIONS 512
 /* How long the reaper lets tasks that it woke run before it looks again. */
 #define FIRST_NAP_NS UINT64_C(20000)
-#define LAST_NAP_NS UINT64_C(10000000)
+#define LAST_NAP_NS  UINT64_C(10000000)
 
 static struct gpu_ctrl *session_ctrl(struct session *s)
 {
@@ -332,7 +332,7 @@ void session_cancel(struct session *s, unsigned int slot, uint32_t seq)
 	if (sl->busy && sl->seq == seq) {
 		vkf_task_interrupt(sl->task);
 	} else {
-		/* Late for a call that was answered, or early for one that its task has not seen. */
+		/* Late for an answered call, or early for one that its task has not seen. */
 		sl->cancelled = true;
 		sl->cancelled_seq = seq;
 	}

@@ -16,9 +16,9 @@
 struct driver {
 	struct machine *machine;
 	struct kfd_driver *kfd;
-	struct vkf_mutex lock;    /* rank DRIVER; protects all below */
-	struct vkf_cond looked;   /* somebody has done with a client: see driver_client.n_looking */
-	struct vkf_list clients;  /* of driver_client.link, oldest first, which is in order of id */
+	struct vkf_mutex lock;   /* rank DRIVER; protects all below */
+	struct vkf_cond looked;  /* somebody has done with a client: see driver_client.n_looking */
+	struct vkf_list clients; /* of driver_client.link, oldest first, which is in order of id */
 	struct vkf_list files[FILE_BUCKETS]; /* of driver_file.link, by id */
 	uint64_t next_id;
 	unsigned int n_clients, n_files;
@@ -26,13 +26,13 @@ struct driver {
 
 struct driver_client {
 	struct driver *driver;
-	struct vkf_list link;      /* protected by driver.lock */
-	unsigned int n_looking;    /* protected by driver.lock; keeps the client alive */
+	struct vkf_list link;   /* protected by driver.lock */
+	unsigned int n_looking; /* protected by driver.lock; keeps the client alive */
 	uint64_t id;
 	int32_t pid;
 	char comm[16];
 	struct machine_client *hw;
-	struct vkf_mutex lock;     /* rank CLIENT: making @kfd */
+	struct vkf_mutex lock;             /* rank CLIENT: making @kfd */
 	_Atomic(struct kfd_process *) kfd; /* from the first open of /dev/kfd to the client's end */
 };
 
@@ -40,12 +40,12 @@ enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD };
 
 struct driver_file {
 	struct driver *driver;
-	struct vkf_ref ref;        /* the open file, and each call under way */
-	struct vkf_ref fds;        /* descriptors, see driver_file_drop() */
-	struct vkf_list link;      /* protected by driver.lock */
+	struct vkf_ref ref;   /* the open file, and each call under way */
+	struct vkf_ref fds;   /* descriptors, see driver_file_drop() */
+	struct vkf_list link; /* protected by driver.lock */
 	uint64_t id, client;
 	enum file_kind kind;
-	struct machine_render *render; /* RENDER, CARD */
+	struct machine_render *render;       /* RENDER, CARD */
 	_Atomic(struct kfd_process *) owner; /* KFD: NULL once its process is gone */
 };
 
@@ -232,7 +232,8 @@ static int open_drm(struct driver_client *c, unsigned int minor, struct driver_f
 {
 	int gpu = gpu_of_minor(c->driver, minor, &f->kind);
 
-	return gpu < 0 ? gpu : machine_render_open(c->driver->machine, (unsigned int)gpu, &f->render);
+	return gpu < 0 ? gpu
+		       : machine_render_open(c->driver->machine, (unsigned int)gpu, &f->render);
 }
 
 int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
@@ -350,7 +351,8 @@ int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset,
 	if (f->kind == FILE_KFD)
 		return kfd_mmap(atomic_load(&f->owner), atomic_load(&c->kfd), offset, len, ret_map);
 	r = machine_render_mmap(f->render, offset, len, prot, flags, &map);
-	/* An inherited node shows the parent's buffers; the parent's arena the child does not have. */
+	/* An inherited node shows the parent's buffers; the parent's arena the child does not have.
+	 */
 	if (!r && map.owner != machine_client_mm(c->hw))
 		r = -EACCES;
 	if (!r)

@@ -27,7 +27,7 @@
 #include "mm/system.h"
 
 #define PT_TABLES (UINT32_C(1) << 18)
-#define MAX_FDS 1024
+#define MAX_FDS   1024
 #define MAX_CALLS 64
 
 struct vkfd_machine {
@@ -41,12 +41,12 @@ struct vkfd_client {
 	struct vkfd_machine *machine;
 	struct driver_client *client;
 	struct host_region regions[N_REGIONS];
-	struct vkf_mutex lock;                 /* rank LEAF; protects @fds and @calls */
-	struct vkf_handles fds;                /* of struct driver_file */
-	struct vkf_task *calls[MAX_CALLS];     /* tasks inside a call */
+	struct vkf_mutex lock;             /* rank LEAF; protects @fds and @calls */
+	struct vkf_handles fds;            /* of struct driver_file */
+	struct vkf_task *calls[MAX_CALLS]; /* tasks inside a call */
 	struct gpu_engine *engine;
 	void *engine_storage;
-	atomic_uint kicks;                     /* bumped to wake the engine's thread */
+	atomic_uint kicks; /* bumped to wake the engine's thread */
 	atomic_bool engine_stop;
 	pthread_t engine_thread, irq_thread;
 	bool engine_runs;
@@ -56,7 +56,7 @@ struct vkfd_client {
 struct lib_call {
 	struct vkf_call call;
 	struct vkfd_client *client;
-	uintptr_t stack_end; /* of the page where the call's stack begins */
+	uintptr_t stack_end;       /* of the page where the call's stack begins */
 	struct driver_file *named; /* by a descriptor among the arguments; a reference */
 };
 
@@ -138,7 +138,8 @@ static void drop_line(const char *line)
 	(void)line;
 }
 
-/* Delivered by somebody else: the driver may have to wait for the engine, who is the caller here. */
+/* Delivered by somebody else: the driver may have to wait for the engine, who is the caller here.
+ */
 static void engine_irq(void *cookie)
 {
 	struct vkfd_client *c = cookie;
@@ -279,9 +280,9 @@ void vkfd_client_close(struct vkfd_client *c)
 /* ------------------------------------------------ descriptors */
 
 /* DRM's own: cards have minors from 0, render nodes from 128. */
-#define FIRST_CARD 0
+#define FIRST_CARD   0
 #define FIRST_RENDER 128
-#define N_MINORS 64
+#define N_MINORS     64
 
 /* @path is @prefix and a minor of those from @first on, as the kernel writes it. */
 static bool is_node(const char *path, const char *prefix, unsigned int first,

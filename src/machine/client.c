@@ -22,18 +22,18 @@ _Static_assert(MM_LINK_ARENA == GPU_BACKING_ARENA && MM_LINK_USER == GPU_BACKING
 	       "mm and the engine agree on what a leaf's link is");
 
 /* queue_preemption_timeout_ms of the kernel; an invalidation is far shorter than a stop. */
-#define STOP_TIMEOUT_NS (9000 * VKF_NSEC_PER_MSEC)
+#define STOP_TIMEOUT_NS    (9000 * VKF_NSEC_PER_MSEC)
 #define QUIESCE_TIMEOUT_NS (2000 * VKF_NSEC_PER_MSEC)
-#define SPINS 200
-#define NAP_NS UINT64_C(20000)
+#define SPINS              200
+#define NAP_NS             UINT64_C(20000)
 
 struct machine_client {
 	struct machine *machine;
 	struct machine_regions regions;
 	struct mm_client *mm;
-	struct vkf_mutex lock;  /* rank DEVICE; protects the queue slots and command words */
+	struct vkf_mutex lock; /* rank DEVICE; protects the queue slots and command words */
 	uint64_t used[VKF_BITMAP_WORDS(GPU_MAX_QUEUES)]; /* protected by @lock */
-	uint32_t irq_rptr;      /* the interrupt task's; the control block has a copy for the engine */
+	uint32_t irq_rptr; /* the interrupt task's; the control block has a copy for the engine */
 	atomic_bool engine_gone; /* set once */
 };
 
@@ -137,8 +137,8 @@ static void init_ctrl(struct machine_client *mc)
 	ctrl->bar_bytes = mc->regions.bar_bytes;
 	for (unsigned int i = 0; i < p->n_gpus; i++) {
 		ctrl->vm[i].clock_khz = MACHINE_GPU_CLOCK_KHZ;
-		ctrl->vm[i].dialect = p->gpus[i].asic.gfx_target / 10000 == 9 ? GPU_DIALECT_GFX9 :
-									 GPU_DIALECT_OTHER;
+		ctrl->vm[i].dialect = p->gpus[i].asic.gfx_target / 10000 == 9 ? GPU_DIALECT_GFX9
+									      : GPU_DIALECT_OTHER;
 		ctrl->vm[i].va_limit = (UINT64_C(1) << p->gpus[i].asic.va_bits) - 1;
 	}
 	ctrl->version = GPU_CTRL_VERSION;
@@ -308,7 +308,8 @@ int machine_queue_unload(struct machine_client *mc, int slot)
 	int r = stop(mc, slot);
 
 	vkf_mutex_lock(&mc->lock);
-	/* A step of its own in @want_seq: the slot's next queue must not pass for this one resumed. */
+	/* A step of its own in @want_seq: the slot's next queue must not pass for this one resumed.
+	 */
 	atomic_store(&slot_queue(mc, slot)->want, GPU_WANT_NONE);
 	atomic_fetch_add(&slot_queue(mc, slot)->want_seq, 1);
 	tell_engine(mc);

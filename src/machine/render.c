@@ -15,7 +15,7 @@
 
 /* Where DRM's fake offsets begin: above all that 32 bits of pages can name. */
 #define VMA_FIRST UINT64_C(0x100000000)
-#define VMA_LAST (UINT64_C(1) << 62)
+#define VMA_LAST  (UINT64_C(1) << 62)
 
 struct machine_render {
 	struct vkf_ref ref;
@@ -92,8 +92,8 @@ void machine_vmas_fini(struct machine_vmas *v)
 	vkf_mutex_fini(&v->lock);
 }
 
-int machine_vma_add(struct machine *m, unsigned int gpu, struct machine_render *r,
-		    struct mm_bo *bo, bool mappable, uint64_t *ret_offset)
+int machine_vma_add(struct machine *m, unsigned int gpu, struct machine_render *r, struct mm_bo *bo,
+		    bool mappable, uint64_t *ret_offset)
 {
 	struct machine_vmas *v = &m->vmas[gpu];
 	uint64_t size = mm_bo_size(bo);
@@ -120,8 +120,7 @@ int machine_vma_add(struct machine *m, unsigned int gpu, struct machine_render *
 	return 0;
 }
 
-static struct machine_vma *find_vma(struct machine_vmas *v, uint64_t offset)
-	VKF_REQUIRES(v->lock)
+static struct machine_vma *find_vma(struct machine_vmas *v, uint64_t offset) VKF_REQUIRES(v->lock)
 {
 	struct vkf_range *r = vkf_ranges_first_overlap(&v->ranges, offset, offset);
 

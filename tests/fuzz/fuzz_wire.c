@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that keeps to nothing: any hello, message, slot and scribbling, in any order, from several
- * connections. The daemon never crashes and never hangs; another program beside it is served as
- * before; and when the connections have gone, nothing of them is left: no client, no memory, no
- * descriptor.
+ * A program that keeps to nothing: any hello, message, slot and scribbling, in any order, from
+ * several connections. The daemon never crashes and never hangs; another program beside it is
+ * served as before; and when the connections have gone, nothing of them is left: no client, no
+ * memory, no descriptor.
  *
- * Input bytes choose what is done; without libFuzzer a fixed generator writes them, and the daemon is
- * a process of its own. With it, the daemon is a thread, so that its code is seen.
+ * Input bytes choose what is done; without libFuzzer a fixed generator writes them, and the daemon
+ * is a process of its own. With it, the daemon is a thread, so that its code is seen.
  */
 #include "daemon_fixture.h"
 
@@ -42,8 +42,8 @@ struct input {
 struct program {
 	struct dx_session session[N_SESSIONS];
 	bool open[N_SESSIONS];
-	int conn[N_CONNS];       /* or -1 */
-	uint64_t files[4];       /* numbers that were given */
+	int conn[N_CONNS]; /* or -1 */
+	uint64_t files[4]; /* numbers that were given */
 	unsigned int n_files;
 };
 
@@ -68,8 +68,10 @@ static unsigned int below(struct input *in, unsigned int n)
 /* A number that is often near one that means something. */
 static uint64_t number(struct input *in)
 {
-	static const uint64_t edges[] = { 0, 1, 8, WIRE_SLOTS, 4096, WIRE_SLOT_DATA_BYTES,
-					  INT32_MAX, UINT32_MAX, UINT64_MAX, 0x1000 };
+	static const uint64_t edges[] = { 0,          1,          8,
+					  WIRE_SLOTS, 4096,       WIRE_SLOT_DATA_BYTES,
+					  INT32_MAX,  UINT32_MAX, UINT64_MAX,
+					  0x1000 };
 	unsigned int how = below(in, 4);
 
 	if (how == 0)
@@ -175,8 +177,9 @@ static void odd_hello(struct program *p, struct input *in)
 
 static void odd_message(struct program *p, struct input *in)
 {
-	struct wire_msg m[2] = { { .op = below(in, 5), .slot = below(in, N_SLOTS + 1),
-				   .seq = below(in, 8) } };
+	struct wire_msg m[2] = {
+		{ .op = below(in, 5), .slot = below(in, N_SLOTS + 1), .seq = below(in, 8) }
+	};
 	struct dx_session *s = some_session(p, in);
 	int fd = below(in, 2) && s ? s->fd : p->conn[below(in, N_CONNS)];
 	size_t len = sizeof(m[0]);
@@ -211,7 +214,8 @@ static void submit(struct program *p, struct input *in)
 	h->seg[0] = (struct wire_seg){ 0x1000, 512, 0, 1, 0 };
 	h->seg[1] = (struct wire_seg){ 0x2000, 512, 512, 1, 0 };
 	for (unsigned int i = 0; i < WIRE_SLOT_FDS; i++)
-		h->fd[i] = (struct wire_slot_fd){ .fd = (int)below(in, 4), .file = some_file(p, in) };
+		h->fd[i] =
+			(struct wire_slot_fd){ .fd = (int)below(in, 4), .file = some_file(p, in) };
 	for (unsigned int i = 0; i < 12; i++) {
 		uint64_t v = below(in, 3) ? 0x2000 * below(in, 2) + below(in, 8) : number(in);
 
@@ -254,8 +258,9 @@ static void let_it_run(struct program *p, struct input *in)
 }
 
 static void (*const ops[])(struct program *, struct input *) = {
-	open_session, open_file, open_file, open_engine, odd_hello, odd_message, odd_message,
-	submit, submit, submit, submit, scribble_shared, close_something, let_it_run,
+	open_session, open_file,       open_file,       open_engine, odd_hello,
+	odd_message,  odd_message,     submit,          submit,      submit,
+	submit,       scribble_shared, close_something, let_it_run,
 };
 
 /* ------------------------------------------------ what must hold */
@@ -267,8 +272,8 @@ static uint64_t memory_in_use(void)
 		json_object_get(json_object_get(root, "system"), "used"));
 	size_t i;
 
-	json_array_foreach(gpus, i, g)
-		sum += (uint64_t)json_integer_value(json_object_get(g, "vram_used"));
+	json_array_foreach(gpus, i, g) sum +=
+		(uint64_t)json_integer_value(json_object_get(g, "vram_used"));
 	json_decref(root);
 	return sum;
 }
@@ -280,7 +285,8 @@ static void check(void)
 	dx_wait_clients(&dx, 1);
 	assert_int_equal(memory_in_use(), 0);
 	assert_int_equal(dx_nop(&witness, 0), 0);
-	assert_int_equal(dx_ioctl(&witness, 0, witness_kfd, AMDKFD_IOC_GET_VERSION, &v, sizeof(v)), 0);
+	assert_int_equal(dx_ioctl(&witness, 0, witness_kfd, AMDKFD_IOC_GET_VERSION, &v, sizeof(v)),
+			 0);
 	assert_int_equal(v.major_version, 1);
 }
 
@@ -324,8 +330,9 @@ static void *be_daemon(void *config)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static struct machine_profile profile;
-	static struct daemon_config config = { .profile = &profile, .runtime = dx.runtime,
-					       .extra_listen_fd = -1, .lifetime_fd = -1 };
+	static struct daemon_config config = {
+		.profile = &profile, .runtime = dx.runtime, .extra_listen_fd = -1, .lifetime_fd = -1
+	};
 	pthread_t thread;
 	int ready[2];
 	char byte;

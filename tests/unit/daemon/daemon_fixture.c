@@ -68,8 +68,9 @@ static void be_daemon(int argc, char **argv)
 {
 	static struct machine_profile profile;
 	char runtime[108], line[128];
-	struct daemon_config config = { .profile = &profile, .runtime = runtime,
-					.extra_listen_fd = -1, .lifetime_fd = -1 };
+	struct daemon_config config = {
+		.profile = &profile, .runtime = runtime, .extra_listen_fd = -1, .lifetime_fd = -1
+	};
 	unsigned int max_files = (unsigned int)atoi(argv[4]);
 	struct rlimit lim = { max_files, max_files };
 	int r;
@@ -351,7 +352,9 @@ int dx_recv(int fd, struct wire_welcome *w, int *fds, unsigned int n_fds)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { w, sizeof(*w) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
 	ssize_t n;
 
@@ -418,7 +421,9 @@ static int connect_as_child(struct dx_daemon *d)
 			struct cmsghdr align;
 		} control = { { 0 } };
 		struct iovec iov = { &w, sizeof(w) };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+		struct msghdr msg = { .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = control.buf,
 				      .msg_controllen = sizeof(control.buf) };
 		struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
@@ -644,7 +649,8 @@ int dx_nop(struct dx_session *s, unsigned int slot)
 void dx_wait_begin(struct dx_session *s, unsigned int slot, uint64_t file, uint32_t event,
 		   uint32_t ms)
 {
-	struct kfd_ioctl_wait_events_args args = { .events_ptr = EVENTS_UPTR, .num_events = 1,
+	struct kfd_ioctl_wait_events_args args = { .events_ptr = EVENTS_UPTR,
+						   .num_events = 1,
 						   .timeout = ms };
 	struct kfd_event_data data = { .event_id = event };
 	struct wire_slot_head *h = dx_head(s, slot);
@@ -668,4 +674,38 @@ uint32_t dx_create_event(struct dx_session *s, unsigned int slot, uint64_t file)
 
 	assert_int_equal(dx_ioctl(s, slot, file, AMDKFD_IOC_CREATE_EVENT, &args, sizeof(args)), 0);
 	return args.event_id;
+}
+
+uint32_t dx_gpu_id(struct dx_daemon *d, unsigned int gpu)
+{
+	json_t *root = dx_status(d);
+	json_t *g = json_array_get(json_object_get(root, "gpus"), gpu);
+	uint32_t id = (uint32_t)json_integer_value(json_object_get(g, "gpu_id"));
+
+	json_decref(root);
+	return id;
+}
+
+void dx_acquire_begin(struct dx_session *s, unsigned int slot, uint64_t file, uint64_t render,
+		      uint32_t gpu_id)
+{
+	struct kfd_ioctl_acquire_vm_args args = { .drm_fd = 5, .gpu_id = gpu_id };
+	struct wire_slot_head *h = dx_head(s, slot);
+
+	memcpy(s->slots->slot[slot].data, &args, sizeof(args));
+	h->call = WIRE_CALL_IOCTL;
+	h->file = file;
+	h->cmd = AMDKFD_IOC_ACQUIRE_VM;
+	h->arg = BLOCK_UPTR;
+	h->n_segs = 1;
+	h->seg[0] = (struct wire_seg){ BLOCK_UPTR, sizeof(args), 0, 1, 0 };
+	h->n_fds = 1;
+	h->fd[0] = (struct wire_slot_fd){ .fd = 5, .file = render };
+	dx_submit(s, slot);
+}
+
+void dx_hang_engine(struct dx_session *s)
+{
+	atomic_store(&s->ctrl->worker[0].seq, 1);
+	atomic_store(&s->ctrl->engine, GPU_ENGINE_RUNNING);
 }

@@ -28,7 +28,7 @@
 #define DX_DRM_MAJOR 226
 
 struct dx_options {
-	const char *machine;    /* NULL: mi210x2 */
+	const char *machine; /* NULL: mi210x2 */
 	const char *sets[4];
 	bool lifetime;          /* with a lifetime descriptor */
 	unsigned int max_files; /* its RLIMIT_NOFILE, soft and hard; 0: as it is */
@@ -123,6 +123,14 @@ int dx_nop(struct dx_session *s, unsigned int slot);
 void dx_wait_begin(struct dx_session *s, unsigned int slot, uint64_t file, uint32_t event,
 		   uint32_t ms);
 uint32_t dx_create_event(struct dx_session *s, unsigned int slot, uint64_t file);
+
+uint32_t dx_gpu_id(struct dx_daemon *d, unsigned int gpu);
+/* ACQUIRE_VM of the open render node @render; begun, not waited for. */
+void dx_acquire_begin(struct dx_session *s, unsigned int slot, uint64_t file, uint64_t render,
+		      uint32_t gpu_id);
+/* From now on the session's engine is one that never answers: whoever has to wait for it waits for
+ * seconds. Which ACQUIRE_VM has to. */
+void dx_hang_engine(struct dx_session *s);
 
 /* ------------------------------------------------ time */
 

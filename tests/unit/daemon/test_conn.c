@@ -178,7 +178,9 @@ static void descriptors_that_come_along_are_dropped(void **state)
 		struct cmsghdr align;
 	} control = { { 0 } };
 	struct iovec iov = { &h, sizeof(h) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 	int four[4] = { 0, 1, 2, 0 };
@@ -477,7 +479,8 @@ int main(int argc, char **argv)
 		DX_TEST(cancels_of_anything_are_harmless),
 		DX_TEST(a_peer_that_does_not_read_loses_its_connection),
 		cmocka_unit_test(connections_beyond_the_drivers_descriptors_end_at_once),
-		cmocka_unit_test(a_session_without_descriptors_for_it_is_refused_and_leaves_nothing),
+		cmocka_unit_test(
+			a_session_without_descriptors_for_it_is_refused_and_leaves_nothing),
 		DX_TEST(connections_that_say_nothing_take_nothing_but_room),
 	};
 

@@ -2,11 +2,9 @@
 #include "daemon_fixture.h"
 
 #include <errno.h>
-#include <linux/kfd_ioctl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -66,33 +64,19 @@ static uint64_t live(const char *dir, const char *file)
 
 static void live_files_have_their_present_content(void **state)
 {
-	struct wire_slot_fd of = { .fd = 5 };
-	struct kfd_ioctl_acquire_vm_args args = { .drm_fd = 5 };
+	uint64_t kfd, render, used;
 	struct dx_session s;
-	uint64_t kfd, used;
-	int a, b;
 	json_t *root, *gpu;
+	int a, b;
 
 	assert_int_equal(live("/sys/class/drm/renderD128/device", "mem_info_vram_used"), 0);
 	assert_int_equal(live("/sys/class/drm/card1/device", "mem_info_gtt_used"), 0);
 	/* Page tables are memory. */
-	root = dx_status(&dx);
-	args.gpu_id = (uint32_t)number(json_array_get(json_object_get(root, "gpus"), 0), "gpu_id");
-	json_decref(root);
 	dx_session_open(&dx, &s, "prog");
 	dx_slot(&s, 0);
 	a = dx_open_kfd(&s, &kfd);
-	b = dx_open(&s, DX_DRM_MAJOR, 128, &of.file);
-	dx_head(&s, 0)->fd[0] = of;
-	dx_head(&s, 0)->n_fds = 1;
-	dx_head(&s, 0)->call = WIRE_CALL_IOCTL;
-	dx_head(&s, 0)->file = kfd;
-	dx_head(&s, 0)->cmd = AMDKFD_IOC_ACQUIRE_VM;
-	dx_head(&s, 0)->arg = 0x1000;
-	dx_head(&s, 0)->n_segs = 1;
-	dx_head(&s, 0)->seg[0] = (struct wire_seg){ 0x1000, sizeof(args), 0, 1, 0 };
-	memcpy(s.slots->slot[0].data, &args, sizeof(args));
-	dx_submit(&s, 0);
+	b = dx_open(&s, DX_DRM_MAJOR, 128, &render);
+	dx_acquire_begin(&s, 0, kfd, render, dx_gpu_id(&dx, 0));
 	assert_int_equal(dx_answer(&s, 0, 20000), 0);
 	used = live("/sys/class/drm/card0/device", "mem_info_vram_used");
 	assert_true(used > 0);
@@ -160,7 +144,8 @@ static void status_names_clients_and_what_they_have(void **state)
 /* Cut off in the middle of a character, and bytes that are none. */
 static void a_name_that_is_no_text_is_shown_all_the_same(void **state)
 {
-	static const char *const names[] = { "\xff\xfe", "na\xc3\xafve \xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+	static const char *const names[] = { "\xff\xfe",
+					     "na\xc3\xafve \xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
 					     "a\"b\\c\n\x01" };
 	static const char *const shown[] = { "??", "na??ve ????????", "a\"b\\c\n\x01" };
 
@@ -175,7 +160,8 @@ static void a_name_that_is_no_text_is_shown_all_the_same(void **state)
 		if (i == 1) /* 15 bytes: the last é is whole, or both bytes are gone */
 			assert_non_null(json_object_get(c, "comm"));
 		else
-			assert_string_equal(json_string_value(json_object_get(c, "comm")), shown[i]);
+			assert_string_equal(json_string_value(json_object_get(c, "comm")),
+					    shown[i]);
 		json_decref(root);
 		dx_session_close(&s);
 		dx_wait_clients(&dx, 0);
@@ -213,26 +199,39 @@ static void many_may_ask_at_once_and_go_without_the_answer(void **state)
  * nobody else. */
 static void a_status_that_waits_keeps_nobody(void **state)
 {
-	struct kfd_ioctl_get_version_args v = { 0 };
-	struct dx_session s;
-	uint64_t kfd;
-	int fd;
+	struct wire_hello h = dx_hello(WIRE_QUERY);
+	struct dx_session s, other;
+	uint64_t kfd, render, begin;
+	uint32_t id = dx_gpu_id(&dx, 0);
+	struct wire_welcome w;
+	int a, b, q, text = -1;
 
 	dx_session_open(&dx, &s, "prog");
 	dx_slot(&s, 0);
-	for (int i = 0; i < 50; i++) {
-		struct wire_hello h = dx_hello(WIRE_QUERY);
-		int q = dx_connect(&dx);
-
-		snprintf(h.name, sizeof(h.name), "status");
-		assert_int_equal(send(q, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
-		fd = dx_open_kfd(&s, &kfd);
-		assert_true(fd >= 0);
-		assert_int_equal(dx_ioctl(&s, 0, kfd, AMDKFD_IOC_GET_VERSION, &v, sizeof(v)), 0);
-		close(fd);
-		assert_true(dx_closed(q));
-		close(q);
-	}
+	a = dx_open_kfd(&s, &kfd);
+	b = dx_open(&s, DX_DRM_MAJOR, 128, &render);
+	dx_hang_engine(&s);
+	begin = dx_now_ms();
+	dx_acquire_begin(&s, 0, kfd, render, id);
+	dx_nap(50);
+	q = dx_connect(&dx);
+	snprintf(h.name, sizeof(h.name), "status");
+	assert_int_equal(send(q, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
+	/* The whole life of another program. */
+	dx_session_open(&dx, &other, "other");
+	dx_slot(&other, 0);
+	close(dx_open_kfd(&other, &kfd));
+	assert_int_equal(dx_nop(&other, 0), 0);
+	dx_session_close(&other);
+	assert_int_equal(atomic_load(&dx_head(&s, 0)->state), WIRE_SUBMITTED);
+	assert_true(dx_now_ms() - begin < 1900);
+	assert_int_equal(dx_recv(q, &w, &text, 1), 0);
+	assert_true(dx_now_ms() - begin >= 1900);
+	assert_int_equal(dx_answer(&s, 0, 20000), 0);
+	close(text);
+	close(q);
+	close(a);
+	close(b);
 	dx_session_close(&s);
 }
 

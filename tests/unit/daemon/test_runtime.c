@@ -236,8 +236,9 @@ static void two_who_look_at_once_do_not_hide_a_dead_one(void **state)
 /* Of any name and shape that is not exactly ours. */
 static void strangers_are_not_removed(void **state)
 {
-	static const char *const names[] = { "vkfd-", "vkfd-1.0.0", "vkfd-Dead0", "vkfd-Dead001",
-					     "vkfd-De-d01", "vkfd", "xvkfd-Dead01", "vkfd-De d01" };
+	static const char *const names[] = { "vkfd-",        "vkfd-1.0.0",  "vkfd-Dead0",
+					     "vkfd-Dead001", "vkfd-De-d01", "vkfd",
+					     "xvkfd-Dead01", "vkfd-De d01" };
 	char path[PATH_LEN], file[PATH_LEN + 16];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

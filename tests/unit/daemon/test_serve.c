@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands in a slot: heads, segments, descriptors, mappings; and that none of it is believed. */
+/* What stands in a slot: heads, segments, descriptors, mappings; and that none of it is believed.
+ */
 #include "daemon_fixture.h"
 
 #include <errno.h>
@@ -85,7 +86,8 @@ static void what_was_not_sent_is_efault(void **state)
 	assert_int_equal(version_with(0xfff, (struct wire_seg){ 0x1000, 8, 0, 1, 0 }), -EFAULT);
 	assert_int_equal(version_with(0x1000, (struct wire_seg){ 0x1000, 7, 0, 1, 0 }), -EFAULT);
 	assert_int_equal(version_with(0, (struct wire_seg){ 0x1000, 8, 0, 1, 0 }), -EFAULT);
-	assert_int_equal(version_with(UINT64_MAX, (struct wire_seg){ 0x1000, 8, 0, 1, 0 }), -EFAULT);
+	assert_int_equal(version_with(UINT64_MAX, (struct wire_seg){ 0x1000, 8, 0, 1, 0 }),
+			 -EFAULT);
 	dx_head(&s, 0)->n_segs = 0;
 	dx_submit(&s, 0);
 	assert_int_equal(dx_answer(&s, 0, 20000), -EFAULT);
@@ -118,12 +120,15 @@ static void segments_outside_of_the_slot_are_einval(void **state)
 		assert_int_equal(version_with(bad[i].uptr, bad[i]), -EINVAL);
 	/* The last bytes of it are fine. */
 	assert_int_equal(version_with(0x1000, (struct wire_seg){ 0x1000, 8,
-				      WIRE_SLOT_DATA_BYTES - 8, 1, 0 }), 0);
-	assert_int_equal(version_with(0x1000, (struct wire_seg){ 0x1000, WIRE_SLOT_DATA_BYTES, 0, 1,
-				      0 }), 0);
+								 WIRE_SLOT_DATA_BYTES - 8, 1, 0 }),
+			 0);
+	assert_int_equal(
+		version_with(0x1000, (struct wire_seg){ 0x1000, WIRE_SLOT_DATA_BYTES, 0, 1, 0 }),
+		0);
 	/* An empty one beyond the end is no harm, and no help. */
-	assert_int_equal(version_with(0x1000, (struct wire_seg){ 0x1000, 0, WIRE_SLOT_DATA_BYTES, 1,
-				      0 }), -EFAULT);
+	assert_int_equal(
+		version_with(0x1000, (struct wire_seg){ 0x1000, 0, WIRE_SLOT_DATA_BYTES, 1, 0 }),
+		-EFAULT);
 }
 
 static void more_segments_or_descriptors_than_there_are_is_einval(void **state)
@@ -162,7 +167,8 @@ static void files_that_are_not_are_ebadf(void **state)
 	uint32_t block[2];
 
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(dx_ioctl(&s, 0, files[i], AMDKFD_IOC_GET_VERSION, block, 8), -EBADF);
+		assert_int_equal(dx_ioctl(&s, 0, files[i], AMDKFD_IOC_GET_VERSION, block, 8),
+				 -EBADF);
 		dx_head(&s, 0)->call = WIRE_CALL_MMAP;
 		dx_submit(&s, 0);
 		assert_int_equal(dx_answer(&s, 0, 20000), -EBADF);
@@ -185,7 +191,8 @@ static void unknown_ioctls_have_the_kernels_errno(void **state)
 {
 	uint32_t block[64] = { 0 };
 
-	assert_int_equal(dx_ioctl(&s, 0, kfd, _IOWR('K', 0x7f, block), block, sizeof(block)), -ENOTTY);
+	assert_int_equal(dx_ioctl(&s, 0, kfd, _IOWR('K', 0x7f, block), block, sizeof(block)),
+			 -ENOTTY);
 	assert_int_equal(dx_ioctl(&s, 0, kfd, UINT32_MAX, block, sizeof(block)), -ENOTTY);
 	assert_int_equal(dx_ioctl(&s, 0, kfd, 0, block, sizeof(block)), -ENOTTY);
 }
@@ -210,20 +217,10 @@ static int acquire(uint32_t gpu_id, int fd, const struct wire_slot_fd *fds, unsi
 	return dx_answer(&s, 0, 20000);
 }
 
-static uint32_t gpu_id(unsigned int gpu)
-{
-	json_t *root = dx_status(&dx);
-	json_t *g = json_array_get(json_object_get(root, "gpus"), gpu);
-	uint32_t id = (uint32_t)json_integer_value(json_object_get(g, "gpu_id"));
-
-	json_decref(root);
-	return id;
-}
-
 static void a_descriptor_means_the_file_that_the_program_says(void **state)
 {
 	struct wire_slot_fd fds[2] = { { .fd = 7 }, { .fd = 8 } };
-	uint32_t id = gpu_id(0);
+	uint32_t id = dx_gpu_id(&dx, 0);
 	struct wire_welcome w;
 	uint64_t render, other;
 	int a = dx_open(&s, DX_DRM_MAJOR, 128, &render), b = dx_open(&s, DX_DRM_MAJOR, 129, &other);
@@ -273,7 +270,7 @@ static int map(uint64_t file, uint64_t offset, uint64_t len)
 
 static void doorbells_are_in_the_bar_region(void **state)
 {
-	uint64_t doorbells = UINT64_C(3) << 62 | (uint64_t)gpu_id(1) << 46;
+	uint64_t doorbells = UINT64_C(3) << 62 | (uint64_t)dx_gpu_id(&dx, 1) << 46;
 
 	assert_int_equal(map(kfd, doorbells, 8192), 0);
 	assert_int_equal(dx_head(&s, 0)->map_region, WIRE_REGION_BAR);

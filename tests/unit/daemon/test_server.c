@@ -235,8 +235,11 @@ static void an_idle_daemon_is_idle(void **state)
 			f = fopen(path, "r");
 			assert_non_null(fgets(line, sizeof(line), f));
 			fclose(f);
-			assert_int_equal(sscanf(strrchr(line, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u "
-						"%*u %*u %*u %*u %lu %lu", &utime, &stime), 2);
+			assert_int_equal(sscanf(strrchr(line, ')') + 2,
+						"%*c %*d %*d %*d %*d %*d %*u "
+						"%*u %*u %*u %*u %lu %lu",
+						&utime, &stime),
+					 2);
 			after = utime + stime;
 			if (!k)
 				before = after;

@@ -213,6 +213,29 @@ static void a_session_ends_in_the_middle_of_calls(void **state)
 	expect_all_gone(fds);
 }
 
+static void a_session_ends_though_a_call_of_it_waits_for_its_engine(void **state)
+{
+	uint32_t id = dx_gpu_id(&dx, 0);
+	uint64_t render, begin;
+	struct world w;
+	int fd;
+
+	world_open(&w, "prog");
+	fd = dx_open(&w.s, DX_DRM_MAJOR, 128, &render);
+	dx_hang_engine(&w.s);
+	dx_acquire_begin(&w.s, 0, w.kfd, render, id);
+	dx_nap(50);
+	assert_int_equal(atomic_load(&dx_head(&w.s, 0)->state), WIRE_SUBMITTED);
+	begin = dx_now_ms();
+	close(w.s.fd);
+	w.s.fd = -1;
+	dx_answer(&w.s, 0, 20000);
+	dx_wait_clients(&dx, 0);
+	assert_true(dx_now_ms() - begin < 1500);
+	close(fd);
+	world_close(&w);
+}
+
 static void a_request_without_a_slots_task_is_answered_at_the_end(void **state)
 {
 	struct dx_session s;
@@ -245,7 +268,9 @@ static pid_t start_program(int *ret_conn, struct wire_welcome *w)
 		} control = { { 0 } };
 		struct wire_welcome hi = { .magic = WIRE_MAGIC };
 		struct iovec iov = { &hi, sizeof(hi) };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+		struct msghdr msg = { .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = control.buf,
 				      .msg_controllen = sizeof(control.buf) };
 		struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
@@ -335,7 +360,8 @@ static void a_file_outlives_its_session_and_serves_nobody(void **state)
 	close(fd);
 	/* Closed, it is not even that. */
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(dx_ioctl(&other.s, 0, kfd, 0x80084b01, block, sizeof(block)), -EBADF);
+		assert_int_equal(dx_ioctl(&other.s, 0, kfd, 0x80084b01, block, sizeof(block)),
+				 -EBADF);
 	world_close(&other);
 }
 
@@ -428,6 +454,7 @@ int main(int argc, char **argv)
 		DX_TEST(a_cancel_that_is_faster_than_its_call_is_kept_for_it),
 		DX_TEST(a_session_ends_with_its_connection),
 		DX_TEST(a_session_ends_in_the_middle_of_calls),
+		DX_TEST(a_session_ends_though_a_call_of_it_waits_for_its_engine),
 		DX_TEST(a_request_without_a_slots_task_is_answered_at_the_end),
 		DX_TEST(a_session_ends_with_its_process_even_if_others_hold_its_connection),
 		DX_TEST(a_process_that_begins_anew_ends_its_former_session),

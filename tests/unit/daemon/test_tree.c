@@ -104,7 +104,8 @@ static void files_have_their_text(void **state)
 	full(path, "/sys/devices/virtual/kfd/kfd/topology/nodes/1/properties");
 	text = capture_read_file(path, &len);
 	assert_non_null(text);
-	assert_string_equal(text, capture_text(&c, "/sys/devices/virtual/kfd/kfd/topology/nodes/1/properties"));
+	assert_string_equal(
+		text, capture_text(&c, "/sys/devices/virtual/kfd/kfd/topology/nodes/1/properties"));
 	free(text);
 	capture_fini(&c);
 }

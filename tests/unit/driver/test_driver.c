@@ -434,9 +434,13 @@ static void other_devices_do_not(void **state)
 		unsigned int major, minor;
 		int error;
 	} cases[] = {
-		{ MACHINE_KFD_MAJOR, 1, -ENODEV },  { MACHINE_DRM_MAJOR, 2, -ENODEV },
-		{ MACHINE_DRM_MAJOR, 127, -ENODEV }, { MACHINE_DRM_MAJOR, 130, -ENODEV },
-		{ MACHINE_DRM_MAJOR, UINT32_MAX, -ENODEV }, { 1, 3, -ENXIO }, { 0, 0, -ENXIO },
+		{ MACHINE_KFD_MAJOR, 1, -ENODEV },
+		{ MACHINE_DRM_MAJOR, 2, -ENODEV },
+		{ MACHINE_DRM_MAJOR, 127, -ENODEV },
+		{ MACHINE_DRM_MAJOR, 130, -ENODEV },
+		{ MACHINE_DRM_MAJOR, UINT32_MAX, -ENODEV },
+		{ 1, 3, -ENXIO },
+		{ 0, 0, -ENXIO },
 		{ UINT32_MAX, 0, -ENXIO },
 	};
 

@@ -117,8 +117,9 @@ static void expect_bad_machine(const char *text, const char *set, const char *co
 	struct vkfd_machine *none = NULL;
 	char err[256] = "";
 
-	assert_int_equal(vkfd_machine_open(text, strlen(text), &set, set ? 1 : 0, &none, err,
-					   sizeof(err)), -EINVAL);
+	assert_int_equal(
+		vkfd_machine_open(text, strlen(text), &set, set ? 1 : 0, &none, err, sizeof(err)),
+		-EINVAL);
 	assert_null(none);
 	if (!strstr(err, complaint))
 		fail_msg("'%s' does not say '%s'", err, complaint);
@@ -203,11 +204,26 @@ static void every_node_opens_and_nothing_else(void **state)
 					    "/dev/dri/renderD129", "/dev/dri/card0",
 					    "/dev/dri/card1" };
 	static const char *const bad[] = {
-		"", "/dev/kfd/", "/dev/kfd0", "dev/kfd", "/dev/dri/", "/dev/dri/renderD",
-		"/dev/dri/renderD0", "/dev/dri/renderD1", "/dev/dri/renderD0128",
-		"/dev/dri/renderD128 ", "/dev/dri/renderD128x", "/dev/dri/renderD+128",
-		"/dev/dri/renderD-1", "/dev/dri/renderD 128", "/dev/dri/renderD4294967424",
-		"/dev/dri/card128", "/dev/dri/card", "/dev/dri/cardx", "/dev/dri/card00", "/dev/null",
+		"",
+		"/dev/kfd/",
+		"/dev/kfd0",
+		"dev/kfd",
+		"/dev/dri/",
+		"/dev/dri/renderD",
+		"/dev/dri/renderD0",
+		"/dev/dri/renderD1",
+		"/dev/dri/renderD0128",
+		"/dev/dri/renderD128 ",
+		"/dev/dri/renderD128x",
+		"/dev/dri/renderD+128",
+		"/dev/dri/renderD-1",
+		"/dev/dri/renderD 128",
+		"/dev/dri/renderD4294967424",
+		"/dev/dri/card128",
+		"/dev/dri/card",
+		"/dev/dri/cardx",
+		"/dev/dri/card00",
+		"/dev/null",
 	};
 
 	for (size_t i = 0; i < VKF_ARRAY_SIZE(good); i++)
@@ -350,13 +366,16 @@ static void a_buffer_shows_the_same_bytes_everywhere(void **state)
 	struct prog p;
 
 	prog_start(&p);
-	assert_int_equal(alloc_mem(&p, 0, VA(0), 8 * PAGE, F_VRAM | F_WRITE | F_PUBLIC, &handle,
-				   &offset), 0);
+	assert_int_equal(
+		alloc_mem(&p, 0, VA(0), 8 * PAGE, F_VRAM | F_WRITE | F_PUBLIC, &handle, &offset),
+		0);
 	assert_int_equal(uapi_mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, p.render[0],
-				   offset, &one), 0);
+				   offset, &one),
+			 0);
 	where = mmap(NULL, 16 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_int_equal(uapi_mmap((char *)where + PAGE, 8 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED,
-				   p.render[0], offset, &two), 0);
+	assert_int_equal(uapi_mmap((char *)where + PAGE, 8 * PAGE, PROT_READ,
+				   MAP_SHARED | MAP_FIXED, p.render[0], offset, &two),
+			 0);
 	assert_ptr_equal(two, (char *)where + PAGE);
 	strcpy(one, "written here");
 	assert_string_equal(two, "written here");
@@ -365,10 +384,11 @@ static void a_buffer_shows_the_same_bytes_everywhere(void **state)
 	munmap(where, 16 * PAGE);
 	assert_int_equal(free_mem(&p, handle), 0);
 	offset = 0;
-	assert_int_equal(alloc_mem(&p, 0, VA(0), 8 * PAGE, F_VRAM | F_WRITE | F_PUBLIC, &handle,
-				   &offset), 0);
-	assert_int_equal(uapi_mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, p.render[0], offset, &one),
-			 0);
+	assert_int_equal(
+		alloc_mem(&p, 0, VA(0), 8 * PAGE, F_VRAM | F_WRITE | F_PUBLIC, &handle, &offset),
+		0);
+	assert_int_equal(
+		uapi_mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, p.render[0], offset, &one), 0);
 	assert_int_equal(*(char *)one, 0);
 	munmap(one, 8 * PAGE);
 	assert_int_equal(free_mem(&p, handle), 0);
@@ -382,14 +402,16 @@ static void a_private_mapping_without_rights_is_only_a_place(void **state)
 
 	prog_start(&p);
 	assert_int_equal(alloc_mem(&p, 0, VA(0), PAGE, F_VRAM | F_WRITE, &handle, &offset), 0);
-	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE, p.render[0], offset, &at), 0);
+	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE, p.render[0], offset, &at),
+			 0);
 	assert_non_null(at);
 	munmap(at, PAGE);
 	at = NULL;
 	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, p.render[0], offset, &at),
 			 -EINVAL);
-	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_READ, MAP_SHARED, p.render[0], offset + PAGE,
-				   &at), -EINVAL);
+	assert_int_equal(
+		uapi_mmap(NULL, PAGE, PROT_READ, MAP_SHARED, p.render[0], offset + PAGE, &at),
+		-EINVAL);
 	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_READ, MAP_SHARED, p.render[1], offset, &at),
 			 -EINVAL);
 	assert_null(at);
@@ -407,8 +429,9 @@ static void a_parents_buffer_is_not_the_childs_to_map(void **state)
 	assert_int_equal(alloc_mem(&p, 0, VA(0), PAGE, F_VRAM | F_WRITE, &handle, &offset), 0);
 	assert_int_equal(vkfd_client_open(m, 1001, "child", &child), 0);
 	inherited = vkfd_dup(me, p.render[0], child);
-	assert_int_equal(vkfd_mmap(child, NULL, PAGE, PROT_READ, MAP_SHARED, inherited,
-				   (off_t)offset, &at), -EACCES);
+	assert_int_equal(
+		vkfd_mmap(child, NULL, PAGE, PROT_READ, MAP_SHARED, inherited, (off_t)offset, &at),
+		-EACCES);
 	assert_null(at);
 	vkfd_client_close(child);
 	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_READ, MAP_SHARED, p.render[0], offset, &at), 0);
@@ -421,14 +444,14 @@ static void a_parents_buffer_is_not_the_childs_to_map(void **state)
 	1, (uint32_t)(n)-1, 0, (uint32_t)(src), (uint32_t)((src) >> 32), (uint32_t)(dst),          \
 		(uint32_t)((dst) >> 32)
 #define FENCE(va, v) 5, (uint32_t)(va), (uint32_t)((va) >> 32), (v)
-#define TRAP(ctx) 6, (ctx)
+#define TRAP(ctx)    6, (ctx)
 
 struct copier {
 	struct prog p;
 	struct user_queue q;
 	uint64_t src, dst; /* handles; at VA(10) and VA(11) */
 	unsigned char *from, *to;
-	uint32_t done;     /* event that the copy's end raises */
+	uint32_t done; /* event that the copy's end raises */
 	uint64_t written;
 };
 
@@ -439,7 +462,8 @@ static void map_cpu(struct copier *x, unsigned int gpu, uint64_t offset, unsigne
 	void *p;
 
 	assert_int_equal(uapi_mmap(NULL, COPY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-				   x->p.render[gpu], offset, &p), 0);
+				   x->p.render[gpu], offset, &p),
+			 0);
 	*ret = p;
 }
 
@@ -453,9 +477,11 @@ static void copier_open(struct copier *x)
 	x->done = event(&x->p, KFD_IOC_EVENT_SIGNAL, true);
 	queue_start(&x->p, 0, KFD_IOC_QUEUE_TYPE_SDMA, 1, &x->q);
 	assert_int_equal(alloc_mem(&x->p, 0, VA(10), COPY_BYTES, F_VRAM | F_WRITE | F_PUBLIC,
-				   &x->src, &src_off), 0);
+				   &x->src, &src_off),
+			 0);
 	assert_int_equal(alloc_mem(&x->p, 1, VA(11), COPY_BYTES, F_VRAM | F_WRITE | F_PUBLIC,
-				   &x->dst, &dst_off), 0);
+				   &x->dst, &dst_off),
+			 0);
 	map_cpu(x, 0, src_off, &x->from);
 	map_cpu(x, 1, dst_off, &x->to);
 	assert_int_equal(map_one(&x->p, x->src, 0), 0);
@@ -670,7 +696,7 @@ static void a_signal_before_a_call_is_not_the_calls(void **state)
 /* ------------------------------------------------ many at once */
 
 #define N_THREADS 4
-#define ROUNDS 6
+#define ROUNDS    6
 
 struct worker {
 	pthread_t thread;

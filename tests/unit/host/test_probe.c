@@ -63,8 +63,13 @@ static void nothing_is_always_there(void **state)
 
 static void addresses_that_no_program_has_are_not(void **state)
 {
-	static const uintptr_t bad[] = { 0, 8, 4096, UINTPTR_MAX, UINTPTR_MAX - 7,
-					 (uintptr_t)1 << 47, (uintptr_t)0xffff800000000000 };
+	static const uintptr_t bad[] = { 0,
+					 8,
+					 4096,
+					 UINTPTR_MAX,
+					 UINTPTR_MAX - 7,
+					 (uintptr_t)1 << 47,
+					 (uintptr_t)0xffff800000000000 };
 
 	for (size_t i = 0; i < VKF_ARRAY_SIZE(bad); i++) {
 		assert_false(host_readable((void *)bad[i], 1));
@@ -139,8 +144,8 @@ static void no_signal_is_blocked_or_sent_by_looking(void **state)
 
 static void memory_is_mapped_throughout_and_writable_at_both_ends(void **state)
 {
-	unsigned char *p = mmap(NULL, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				-1, 0);
+	unsigned char *p =
+		mmap(NULL, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned char resident[8];
 
 	assert_ptr_not_equal(p, MAP_FAILED);

@@ -231,25 +231,30 @@ struct mm_vm *fx_vm(unsigned int gpu)
 {
 	struct mm_vm *vm = NULL;
 
-	assert_int_equal(mm_vm_create(machine_client_mm(fx.a.mc), machine_device(fx.m, gpu), &vm), 0);
+	assert_int_equal(mm_vm_create(machine_client_mm(fx.a.mc), machine_device(fx.m, gpu), &vm),
+			 0);
 	machine_client_set_vm(fx.a.mc, gpu, vm);
 	return vm;
 }
 
 struct mm_bo *fx_bo(unsigned int home, enum mm_bo_kind kind, uint64_t size)
 {
-	struct mm_bo_params params = { .kind = kind, .size = size, .cpu_access = true,
+	struct mm_bo_params params = { .kind = kind,
+				       .size = size,
+				       .cpu_access = true,
 				       .user_addr = UINT64_C(0x7f0000000000) };
 	struct mm_bo *bo = NULL;
 
-	assert_int_equal(mm_bo_create(machine_client_mm(fx.a.mc), machine_device(fx.m, home),
-				      &params, &bo), 0);
+	assert_int_equal(
+		mm_bo_create(machine_client_mm(fx.a.mc), machine_device(fx.m, home), &params, &bo),
+		0);
 	return bo;
 }
 
 struct mm_mapping *fx_map(struct mm_vm *vm, unsigned int gpu, struct mm_bo *bo, uint64_t va)
 {
-	struct machine_access access = { .kind = mm_bo_kind(bo), .writeable = true,
+	struct machine_access access = { .kind = mm_bo_kind(bo),
+					 .writeable = true,
 					 .executable = true };
 	unsigned int home = mm_device_index(mm_bo_home(bo));
 	struct mm_mapping *mapping = NULL;

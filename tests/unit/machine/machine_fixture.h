@@ -36,7 +36,7 @@ struct fx_client {
 struct machine_fixture {
 	struct machine *m;
 	struct fx_client a;
-	bool engine_runs;          /* of client a, whenever the driver waits */
+	bool engine_runs; /* of client a, whenever the driver waits */
 	unsigned int n_irq_calls;
 	void (*on_wait)(struct machine_fixture *fx); /* or this, whenever the driver waits */
 };
@@ -88,10 +88,10 @@ void fx_queue_put(struct fx_queue *fq, const uint32_t *words, unsigned int n);
 #define FX_PUT(fq, ...)                                                                            \
 	fx_queue_put(fq, (const uint32_t[]){ __VA_ARGS__ },                                        \
 		     sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)
-#define FX_ADDR(va)           (uint32_t)(va), (uint32_t)((uint64_t)(va) >> 32)
-#define FX_FENCE(va, v)       5, FX_ADDR(va), (v)
-#define FX_COPY(src, dst, n)  1, (uint32_t)(n)-1, 0, FX_ADDR(src), FX_ADDR(dst)
-#define FX_TRAP(ctx)          6, (ctx)
+#define FX_ADDR(va)          (uint32_t)(va), (uint32_t)((uint64_t)(va) >> 32)
+#define FX_FENCE(va, v)      5, FX_ADDR(va), (v)
+#define FX_COPY(src, dst, n) 1, (uint32_t)(n)-1, 0, FX_ADDR(src), FX_ADDR(dst)
+#define FX_TRAP(ctx)         6, (ctx)
 /* Step the engine until it has nothing to do. */
 void fx_run(void);
 
