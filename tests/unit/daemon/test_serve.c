@@ -93,6 +93,25 @@ static void what_was_not_sent_is_efault(void **state)
 	assert_int_equal(dx_answer(&s, 0, 20000), -EFAULT);
 }
 
+static void what_is_only_a_place_for_answers_is_no_argument(void **state)
+{
+	struct wire_slot_head *h = dx_head(&s, 0);
+
+	memset(data(), 0, 64);
+	h->call = WIRE_CALL_IOCTL;
+	h->file = kfd;
+	h->cmd = AMDKFD_IOC_CREATE_EVENT;
+	h->arg = 0x1000;
+	h->n_fds = 0;
+	h->n_segs = 1;
+	h->seg[0] = (struct wire_seg){ 0x1000, 64, 0, 0, 0 };
+	dx_submit(&s, 0);
+	assert_int_equal(dx_answer(&s, 0, 20000), -EFAULT);
+	h->seg[0].in = 1;
+	dx_submit(&s, 0);
+	assert_int_equal(dx_answer(&s, 0, 20000), 0);
+}
+
 static void nothing_reaches_the_program_that_was_not_written(void **state)
 {
 	/* An OUT segment that was not sent: what lies before the answer must not be garbage. */
@@ -348,6 +367,7 @@ int main(int argc, char **argv)
 		T(an_answer_is_in_its_segment_and_says_how_long),
 		T(a_segment_may_hold_more_than_the_block),
 		T(what_was_not_sent_is_efault),
+		T(what_is_only_a_place_for_answers_is_no_argument),
 		T(nothing_reaches_the_program_that_was_not_written),
 		T(segments_outside_of_the_slot_are_einval),
 		T(more_segments_or_descriptors_than_there_are_is_einval),
