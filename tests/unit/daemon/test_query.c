@@ -204,7 +204,7 @@ static void a_status_that_waits_keeps_nobody(void **state)
 	uint64_t kfd, render, begin;
 	uint32_t id = dx_gpu_id(&dx, 0);
 	struct wire_welcome w;
-	int a, b, q, text = -1;
+	int a, b, q, more[15], text = -1, err;
 
 	dx_session_open(&dx, &s, "prog");
 	dx_slot(&s, 0);
@@ -217,6 +217,13 @@ static void a_status_that_waits_keeps_nobody(void **state)
 	q = dx_connect(&dx);
 	snprintf(h.name, sizeof(h.name), "status");
 	assert_int_equal(send(q, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
+	for (int i = 0; i < 15; i++) {
+		more[i] = dx_connect(&dx);
+		assert_int_equal(send(more[i], &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
+	}
+	/* So many may wait. */
+	assert_null(dx_query(&dx, "status", &err));
+	assert_int_equal(err, -EAGAIN);
 	/* The whole life of another program. */
 	dx_session_open(&dx, &other, "other");
 	dx_slot(&other, 0);
@@ -228,6 +235,10 @@ static void a_status_that_waits_keeps_nobody(void **state)
 	assert_int_equal(dx_recv(q, &w, &text, 1), 0);
 	assert_true(dx_now_ms() - begin >= 1900);
 	assert_int_equal(dx_answer(&s, 0, 20000), 0);
+	for (int i = 0; i < 15; i++) {
+		assert_true(dx_closed(more[i]));
+		close(more[i]);
+	}
 	close(text);
 	close(q);
 	close(a);

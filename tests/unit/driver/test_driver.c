@@ -513,27 +513,80 @@ static void a_kfd_file_serves_its_own_process_only(void **state)
 	driver_close(f);
 }
 
+/* An allocator that gives out what was freed last, so that a new object lies where a dead one did.
+ */
+struct kept {
+	struct kept *next;
+	size_t size;
+};
+
+static struct kept *kept;
+
+static void *reusing_zalloc(size_t size)
+{
+	struct kept **at, *k;
+
+	for (at = &kept; *at && (*at)->size != size; at = &(*at)->next)
+		;
+	k = *at;
+	if (k)
+		*at = k->next;
+	else
+		k = malloc(sizeof(*k) + size);
+	k->size = size;
+	return memset(k + 1, 0, size);
+}
+
+static void reusing_free(void *p)
+{
+	struct kept *k = (struct kept *)p - 1;
+
+	k->next = kept;
+	kept = k;
+}
+
+static const struct vkf_env_ops reusing_env = { reusing_zalloc, reusing_free, no_fault };
+
+static void a_new_process_in_the_place_of_a_dead_one_is_another(void **state)
+{
+	struct driver *was = d;
+	struct driver_file *f, *own;
+	struct space s;
+
+	vkf_env_set(&reusing_env);
+	assert_int_equal(driver_create(&profile, &d), 0);
+	open_space(&s, 1, "dead");
+	f = open_file(s.c, MACHINE_KFD_MAJOR, 0);
+	close_space(&s);
+	open_space(&s, 2, "new");
+	own = open_file(s.c, MACHINE_KFD_MAJOR, 0);
+	assert_int_equal(version(s.c, own), 0);
+	assert_int_equal(version(s.c, f), -EBADF);
+	close_space(&s);
+	driver_close(own);
+	driver_close(f);
+	driver_destroy(d);
+	d = was;
+	vkf_env_set(NULL);
+	while (kept) {
+		struct kept *next = kept->next;
+
+		free(kept);
+		kept = next;
+	}
+}
+
 static void a_kfd_file_that_outlives_its_process_serves_nobody(void **state)
 {
 	struct driver_file *f;
 	struct machine_map map;
-	struct space child, next;
+	struct space child;
 
 	open_space(&child, 101, "child");
 	f = open_file(child.c, MACHINE_KFD_MAJOR, 0);
 	close_space(&child);
 	assert_int_equal(driver_n_files(d), 1);
 	assert_int_equal(version(a.c, f), -EBADF);
-	/* Nor one whose process happens to lie where the dead one's did. */
-	for (int i = 0; i < 20; i++) {
-		struct driver_file *own;
-
-		open_space(&next, 102, "next");
-		own = open_file(next.c, MACHINE_KFD_MAJOR, 0);
-		assert_int_equal(version(next.c, f), -EBADF);
-		driver_close(own);
-		close_space(&next);
-	}
 	assert_int_equal(driver_mmap(a.c, f, 0, 4096, PROT_READ, MAP_SHARED, &map), -EINVAL);
 	driver_close(f);
 }
@@ -797,6 +850,7 @@ int main(void)
 		T(a_file_is_found_by_its_number_until_it_is_closed),
 		T(the_last_descriptor_closes_the_file),
 		T(a_kfd_file_serves_its_own_process_only),
+		T(a_new_process_in_the_place_of_a_dead_one_is_another),
 		T(a_kfd_file_that_outlives_its_process_serves_nobody),
 		T(every_open_of_a_process_is_the_same_process),
 		T(a_render_file_outlives_its_process),
