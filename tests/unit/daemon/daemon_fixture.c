@@ -372,8 +372,9 @@ int dx_recv(int fd, struct wire_welcome *w, int *fds, unsigned int n_fds)
 
 int dx_say(int fd, const void *msg, size_t len, struct wire_welcome *w)
 {
+	/* Turned away before it has said anything. */
 	if (send(fd, msg, len, MSG_NOSIGNAL) < 0)
-		return -errno;
+		return -ECONNRESET;
 	return dx_recv(fd, w, NULL, 0);
 }
 
