@@ -406,51 +406,66 @@ static void *map_region(struct dx_session *s, enum wire_region i)
 	return p;
 }
 
-/* The daemon knows a program by its process, and a process has one session: another one of ours
- * comes from a child, which is a process of its own for as long as it connects. */
-static int connect_as_child(struct dx_daemon *d)
+/* In the child: connect, give the connection away, and live on with nothing. */
+static void connect_and_stay(const struct dx_daemon *d, int to)
 {
-	int fd, status, pair[2];
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct wire_welcome w = { .magic = WIRE_MAGIC };
+	struct iovec iov = { &w, sizeof(w) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
+			      .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+	int fd = connect_to(d->sock);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(int));
+	if (sendmsg(to, &msg, MSG_NOSIGNAL) < 0)
+		_exit(1);
+	syscall(SYS_close_range, 0, ~0u, 0);
+	for (;;)
+		pause();
+}
+
+pid_t dx_connect_process(const struct dx_daemon *d, int *ret_fd)
+{
 	struct wire_welcome w;
+	int pair[2];
 	pid_t pid;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	fflush(NULL);
 	pid = fork();
-	if (!pid) {
-		union {
-			char buf[CMSG_SPACE(sizeof(int))];
-			struct cmsghdr align;
-		} control = { { 0 } };
-		struct iovec iov = { &w, sizeof(w) };
-		struct msghdr msg = { .msg_iov = &iov,
-				      .msg_iovlen = 1,
-				      .msg_control = control.buf,
-				      .msg_controllen = sizeof(control.buf) };
-		struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-
-		memset(&w, 0, sizeof(w));
-		w.magic = WIRE_MAGIC;
-		fd = connect_to(d->sock);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cm), &fd, sizeof(int));
-		_exit(sendmsg(pair[1], &msg, 0) < 0);
-	}
+	assert_true(pid >= 0);
+	if (!pid)
+		connect_and_stay(d, pair[1]);
 	close(pair[1]);
-	assert_int_equal(dx_recv(pair[0], &w, &fd, 1), 0);
+	assert_int_equal(dx_recv(pair[0], &w, ret_fd, 1), 0);
 	close(pair[0]);
-	while (waitpid(pid, &status, 0) != pid)
+	assert_true(*ret_fd >= 0);
+	return pid;
+}
+
+void dx_end_process(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) != pid)
 		assert_int_equal(errno, EINTR);
-	assert_true(fd >= 0);
-	return fd;
 }
 
 void dx_session_open(struct dx_daemon *d, struct dx_session *s, const char *comm)
 {
 	struct wire_hello h = dx_hello(WIRE_SESSION);
 
-	*s = (struct dx_session){ .d = d, .fd = connect_as_child(d) };
+	*s = (struct dx_session){ .d = d };
+	s->pid = dx_connect_process(d, &s->fd);
 	snprintf(h.name, sizeof(h.name), "%s", comm);
 	assert_int_equal(send(s->fd, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
 	assert_int_equal(dx_recv(s->fd, &s->w, s->fds, WIRE_N_REGIONS), 0);
@@ -466,6 +481,8 @@ void dx_session_close(struct dx_session *s)
 		close(s->fds[i]);
 	if (s->fd >= 0)
 		close(s->fd);
+	if (s->pid)
+		dx_end_process(s->pid);
 }
 
 static int open_kind(struct dx_session *s, enum wire_kind kind, unsigned int major,

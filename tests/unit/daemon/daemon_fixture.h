@@ -77,8 +77,14 @@ int dx_say(int fd, const void *msg, size_t len, struct wire_welcome *w);
 bool dx_closed(int fd);
 void dx_send(int fd, uint32_t op, uint32_t slot, uint32_t seq);
 
+/* The daemon knows a program by its process, which has one session: so each of ours has one, which
+ * does nothing. Connect as a new process. Return: its pid. */
+pid_t dx_connect_process(const struct dx_daemon *d, int *ret_fd);
+void dx_end_process(pid_t pid);
+
 struct dx_session {
 	struct dx_daemon *d;
+	pid_t pid; /* whose it is, to the daemon; 0: this process's */
 	int fd;
 	struct wire_welcome w;
 	int fds[WIRE_N_REGIONS];
@@ -86,7 +92,7 @@ struct dx_session {
 	struct gpu_ctrl *ctrl;
 };
 
-/* As a process of its own would: @comm is its name. */
+/* @comm is its name. */
 void dx_session_open(struct dx_daemon *d, struct dx_session *s, const char *comm);
 void dx_session_close(struct dx_session *s);
 /* Return: the descriptor, with the file's number, or a negative errno. */

@@ -253,64 +253,18 @@ static void a_request_without_a_slots_task_is_answered_at_the_end(void **state)
 	dx_session_close(&s);
 }
 
-/* A child with a session of its own, whose connection we hold as well. */
-static pid_t start_program(int *ret_conn, struct wire_welcome *w)
-{
-	struct wire_hello h = dx_hello(WIRE_SESSION);
-	int go[2], conn = dx_connect(&dx);
-	pid_t pid;
-
-	/* Who connects is who counts: so the child does it anew, and sends nothing. */
-	close(conn);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go), 0);
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		union {
-			char buf[CMSG_SPACE(sizeof(int))];
-			struct cmsghdr align;
-		} control = { { 0 } };
-		struct wire_welcome hi = { .magic = WIRE_MAGIC };
-		struct iovec iov = { &hi, sizeof(hi) };
-		struct msghdr msg = { .msg_iov = &iov,
-				      .msg_iovlen = 1,
-				      .msg_control = control.buf,
-				      .msg_controllen = sizeof(control.buf) };
-		struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		conn = dx_connect(&dx);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cm), &conn, sizeof(int));
-		sendmsg(go[1], &msg, 0);
-		close(go[1]);
-		for (;;)
-			pause();
-	}
-	close(go[1]);
-	assert_int_equal(dx_recv(go[0], w, ret_conn, 1), 0);
-	close(go[0]);
-	snprintf(h.name, sizeof(h.name), "child");
-	assert_int_equal(send(*ret_conn, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
-	assert_int_equal(dx_recv(*ret_conn, w, NULL, 0), 0);
-	return pid;
-}
-
 static void a_session_ends_with_its_process_even_if_others_hold_its_connection(void **state)
 {
 	unsigned int fds = dx_n_fds(&dx);
-	struct wire_welcome w;
-	pid_t pid;
-	int conn;
+	struct world w;
 
-	pid = start_program(&conn, &w);
+	world_open(&w, "prog");
+	dx_nap(20);
 	assert_int_equal(dx_n_clients(&dx), 1);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_true(dx_closed(conn));
-	close(conn);
+	dx_end_process(w.s.pid);
+	w.s.pid = 0;
+	assert_true(dx_closed(w.s.fd));
+	world_close(&w);
 	expect_all_gone(fds);
 }
 
