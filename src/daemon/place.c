@@ -83,12 +83,17 @@ static void go_away(struct place *p, int client_cpu)
 	p->home = -1;
 }
 
+/* A program may run where the driver must not. */
+static bool is_ours(int cpu)
+{
+	return cpu >= 0 && cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed);
+}
+
 static void come_home(struct place *p, int client_cpu)
 {
 	cpu_set_t one;
 
-	if (client_cpu < 0 || client_cpu >= CPU_SETSIZE || client_cpu == p->home ||
-	    !CPU_ISSET(client_cpu, &allowed))
+	if (client_cpu == p->home || !is_ours(client_cpu))
 		return;
 	CPU_ZERO(&one);
 	CPU_SET(client_cpu, &one);
@@ -101,7 +106,8 @@ void place_asked(struct place *p, int client_cpu, uint64_t now_ns)
 	if (p->away)
 		return;
 	p->n_quick = now_ns - p->answered_ns < QUICK_NS ? p->n_quick + 1 : 0;
-	if (p->n_quick < QUICK_CALLS || now_ns < p->stay_until_ns)
+	p->homeless = !is_ours(client_cpu);
+	if ((p->n_quick < QUICK_CALLS && !p->homeless) || now_ns < p->stay_until_ns)
 		return;
 	p->n_quick = 0;
 	p->left_ns = now_ns;
@@ -112,7 +118,7 @@ bool place_may_look(struct place *p, uint64_t before_ns, uint64_t now_ns)
 {
 	if (now_ns - before_ns < GAP_NS)
 		return true;
-	if (p->stay_ns == 0 || now_ns - p->left_ns >= GOOD_NS)
+	if (p->stay_ns == 0 || p->homeless || now_ns - p->left_ns >= GOOD_NS)
 		p->stay_ns = STAY_MIN_NS;
 	else
 		p->stay_ns = VKF_MIN(2 * p->stay_ns, STAY_MAX_NS);

@@ -16,8 +16,9 @@
  * somebody else wants the CPU it looks on. No more than half of the CPUs are looked
  * on, but always one.
  *
- * CPUs are those that the driver was started on (taskset(1)). Where they cannot be
- * learned or chosen, the task stays wherever the system puts it, and does not look.
+ * CPUs are those that the driver was started on (taskset(1)). A task whose thread is
+ * on none of them is away from the first call on. Where they cannot be learned or
+ * chosen, the task stays wherever the system puts it, and does not look.
  *
  * One task calls these for its own place; place_setup() once, before there are any.
  */
@@ -29,6 +30,7 @@
 struct place {
 	int home; /* the CPU it is bound to; -1: none */
 	bool away;
+	bool homeless;        /* its thread's last call came from where it may not run */
 	unsigned int n_quick; /* requests that came right after an answer */
 	uint64_t answered_ns;
 	uint64_t left_ns;       /* when it went away */

@@ -148,6 +148,30 @@ static void on_its_only_cpu_it_never_goes_away(void **state)
 	place_fini(&p);
 }
 
+static void who_may_not_go_to_the_program_looks_from_the_first_call_on(void **state)
+{
+	struct place p;
+	cpu_set_t one;
+
+	(void)state;
+	if (cpus() < 2)
+		skip();
+	one = before;
+	CPU_CLR(first_cpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	place_setup();
+	place_init(&p);
+	place_asked(&p, first_cpu(), MS);
+	assert_true(p.away);
+	place_answered(&p, MS);
+	place_rest(&p, first_cpu());
+	assert_false(p.away);
+	assert_false(is_on(first_cpu()));
+	place_asked(&p, first_cpu(), 9 * MS);
+	assert_true(p.away);
+	place_fini(&p);
+}
+
 static void who_lost_the_cpu_stays_home_for_a_while(void **state)
 {
 	struct place p;
@@ -240,6 +264,7 @@ int main(void)
 		TEST(calls_in_quick_succession_move_it_away),
 		TEST(slow_calls_do_not),
 		TEST(on_its_only_cpu_it_never_goes_away),
+		TEST(who_may_not_go_to_the_program_looks_from_the_first_call_on),
 		TEST(who_lost_the_cpu_stays_home_for_a_while),
 		TEST(who_loses_again_and_again_stays_longer_but_not_for_ever),
 		TEST(no_more_than_half_of_the_cpus_are_looked_on),
