@@ -85,6 +85,7 @@ int cli_serve(int argc, char **argv)
 	r = cli_load_machine(machine ? machine : CLI_DEFAULT_MACHINE, sets, n_sets, &profile);
 	if (r)
 		return r;
+	daemon_block_signals();
 	fd = get_socket(path, &ours);
 	if (fd < 0)
 		return fd == -EINVAL ? CLI_USAGE : CLI_FAILED;

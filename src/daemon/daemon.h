@@ -37,6 +37,10 @@ struct daemon_config {
  */
 int daemon_listen(const char *path);
 
+/* From now on the signals that end a driver wait for it: for who makes a socket or a directory before
+ * daemon_run(), which takes both down. */
+void daemon_block_signals(void);
+
 /* Make descriptor @fd /dev/null. Return: 0 or -errno. */
 int daemon_null_fd(int fd);
 

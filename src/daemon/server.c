@@ -135,7 +135,7 @@ static void tell_ready(const struct daemon_config *config)
 		sd_notify(0, "READY=1");
 }
 
-static void block_signals(void)
+void daemon_block_signals(void)
 {
 	sigset_t set;
 
@@ -220,7 +220,7 @@ int daemon_run(const struct daemon_config *config)
 	struct server s = { .config = config, .listen_fd = -1, .reaped_fd = -1, .spare_fd = -1 };
 	int r;
 
-	block_signals();
+	daemon_block_signals();
 	raise_limits();
 	place_setup();
 	vkf_list_init(&s.conns);
