@@ -9,7 +9,7 @@ void mm_va_init(struct mm_va *va, unsigned int bits)
 	va->end = UINT64_C(1) << bits;
 }
 
-int mm_va_check(const struct mm_va *va, vkf_gpuva addr, uint64_t bytes)
+int mm_va_check_range(const struct mm_va *va, vkf_gpuva addr, uint64_t bytes)
 {
 	if (!addr.v)
 		return -EINVAL;
@@ -17,6 +17,15 @@ int mm_va_check(const struct mm_va *va, vkf_gpuva addr, uint64_t bytes)
 		return -EINVAL;
 	if (!bytes || bytes > va->end || addr.v > va->end - bytes)
 		return -EINVAL;
+	return 0;
+}
+
+int mm_va_check(const struct mm_va *va, vkf_gpuva addr, uint64_t bytes)
+{
+	int r = mm_va_check_range(va, addr, bytes);
+
+	if (r)
+		return r;
 	if (vkf_ranges_first_overlap(&va->ranges, addr.v, addr.v + bytes - 1))
 		return -EINVAL;
 	return 0;

@@ -6,8 +6,8 @@
  * DOC: Which GPU addresses of a VM are taken
  *
  * Ranges in one VM never overlap. What is refused, and in which order, is the rule of
- * amdgpu_vm_bo_map() of Linux 6.12; every refusal is the same errno. Protected by
- * the VM's lock.
+ * amdgpu_vm_bo_map() of Linux 6.12; every refusal is the same errno. VMs of 48 and of
+ * 40 bits differ in where they end, and in nothing else. Protected by the VM's lock.
  */
 #include <stdint.h>
 #include "base/addr.h"
@@ -19,7 +19,9 @@ struct mm_va {
 };
 
 void mm_va_init(struct mm_va *va, unsigned int bits);
-/* Return: 0, or -EINVAL: 0, no whole pages, beyond the end, or taken. */
+/* Return: 0, or -EINVAL: 0, no whole pages, or beyond the end. */
+int mm_va_check_range(const struct mm_va *va, vkf_gpuva addr, uint64_t bytes) VKF_MUST_CHECK;
+/* Return: 0, or -EINVAL: as above, or taken. */
 int mm_va_check(const struct mm_va *va, vkf_gpuva addr, uint64_t bytes) VKF_MUST_CHECK;
 /* After a check that gave 0. */
 void mm_va_insert(struct mm_va *va, struct vkf_range *range, vkf_gpuva addr, uint64_t bytes);
