@@ -27,7 +27,8 @@
 enum vkf_rank {
 	VKF_RANK_DRIVER = 1, /* lists of clients and files */
 	VKF_RANK_CLIENT,     /* one client: its files, its kfd process */
-	VKF_RANK_PROCESS,    /* kfd process: handles, queues */
+	VKF_RANK_PROCESS,    /* kfd process: handles, what is mapped */
+	VKF_RANK_QUEUE,      /* kfd process: which queues run */
 	VKF_RANK_EVENT,      /* kfd events and their waiters */
 	VKF_RANK_MM_CLIENT,  /* mm: a client's buffers, map and unmap against restore */
 	VKF_RANK_VM,         /* one VM's ranges and tables */

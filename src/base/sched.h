@@ -41,6 +41,7 @@ struct vkf_task {
 	uint64_t ww_stamp;       /* age of the lock context this task has open, 0 = none */
 	const char *waits_in;    /* what it is parked for ("mutex", "cond", ...), or NULL */
 	const void *waits_for;   /* the object, for a report; never followed */
+	bool idle;               /* its own: it sleeps until somebody has work for it, if ever */
 };
 
 struct vkf_sched_ops {

@@ -172,6 +172,18 @@ static struct sim_task *stop(struct sim *sim, int error, const char *what)
 	return sim->main;
 }
 
+/* All that have not ended, but main, are idle: they wait for nothing that must come. */
+static bool only_idle_left(const struct sim *sim)
+{
+	const struct sim_task *t;
+
+	vkf_list_for_each(t, &sim->tasks, node) {
+		if (t != sim->main && t->state != TASK_ENDED && !t->task.idle)
+			return false;
+	}
+	return true;
+}
+
 /* Who goes on; time may jump. @but: not this one if there is another, or NULL. */
 static struct sim_task *choose(struct sim *sim, struct sim_task *but)
 {
@@ -183,7 +195,8 @@ static struct sim_task *choose(struct sim *sim, struct sim_task *but)
 		return stop(sim, -ETIME, "step limit");
 	}
 	while (sim->n_runnable == 0) {
-		if (sim->n_alive == 0 && sim->main->state == TASK_IN_RUN) {
+		if (sim->main->state == TASK_IN_RUN &&
+		    (sim->n_alive == 0 || (sim->earliest == VKF_FOREVER && only_idle_left(sim)))) {
 			runnable_add(sim, sim->main);
 			return sim->main;
 		}

@@ -47,7 +47,8 @@ int sim_spawn(struct sim *sim, const char *name, void (*fn)(void *arg), void *ar
 	      struct vkf_task **ret_task);
 
 /**
- * sim_run() - from main: let the others run until all have ended
+ * sim_run() - from main: let the others run until all have ended, or are idle (vkf_task.idle)
+ * without a deadline
  *
  * Return: 0; -EDEADLK: some have not ended, none can run, and no deadline is set; -ETIME: the
  * limit of steps is reached. sim_report() then says who waits in what. After an error the tasks
