@@ -57,7 +57,8 @@ static void vm_fault(struct kfd_process *p, const struct gpu_irq *irq, char *lin
 	};
 	const struct kfd_queue *q;
 
-	vkf_mutex_lock(&p->lock);
+	kfd_queues_evict(p, pdd);
+	vkf_mutex_lock(&p->queue_lock);
 	q = kfd_queue_by_slot(p, (int)irq->slot);
 	snprintf(line, len, "pid %d: GPU %u: VM fault at 0x%llx (%s%s), queue %u (%s)", p->pid,
 		 irq->gpu, (unsigned long long)irq->va,
@@ -66,8 +67,7 @@ static void vm_fault(struct kfd_process *p, const struct gpu_irq *irq, char *lin
 		 irq->status & GPU_FAULT_NOT_PRESENT ? "not mapped" :
 		 irq->status & GPU_FAULT_READ_ONLY   ? "read-only" : "not executable",
 		 queue_id(q), queue_kind(q));
-	kfd_queues_evict(p, pdd);
-	vkf_mutex_unlock(&p->lock);
+	vkf_mutex_unlock(&p->queue_lock);
 	kfd_events_memory(&p->events, &data);
 }
 
@@ -80,7 +80,7 @@ static void bad_packet(struct kfd_process *p, const struct gpu_irq *irq, char *l
 	};
 	const struct kfd_queue *q;
 
-	vkf_mutex_lock(&p->lock);
+	vkf_mutex_lock(&p->queue_lock);
 	q = kfd_queue_by_slot(p, (int)irq->slot);
 	if (is_dispatch(q, irq))
 		snprintf(line, len,
@@ -91,7 +91,7 @@ static void bad_packet(struct kfd_process *p, const struct gpu_irq *irq, char *l
 		snprintf(line, len,
 			 "pid %d: GPU %u: queue %u (%s): illegal packet, opcode %u (0x%08x)",
 			 p->pid, irq->gpu, queue_id(q), queue_kind(q), irq->status, irq->ctx);
-	vkf_mutex_unlock(&p->lock);
+	vkf_mutex_unlock(&p->queue_lock);
 	kfd_events_hw(&p->events, &data);
 }
 

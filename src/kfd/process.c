@@ -36,6 +36,7 @@ int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t
 		return r;
 	}
 	vkf_mutex_init(&p->lock, VKF_RANK_PROCESS);
+	vkf_mutex_init(&p->queue_lock, VKF_RANK_QUEUE);
 	vkf_handles_init(&p->queues, 0, KFD_MAX_QUEUES);
 	kfd_events_init(&p->events);
 	p->n_pdds = kd->n_gpus;
@@ -74,6 +75,7 @@ void kfd_process_destroy(struct kfd_process *p)
 	kfd_events_fini(&p->events);
 	kfd_driver_remove_process(p->driver, p->pasid);
 	vkf_handles_fini(&p->queues);
+	vkf_mutex_fini(&p->queue_lock);
 	vkf_mutex_fini(&p->lock);
 	vkf_free(p);
 }

@@ -7,8 +7,11 @@
  *
  * kfd_process is what every open of /dev/kfd in one address space shares; a pdd is
  * its part on one GPU. Almost everything is under the process's lock, which may be
- * held while memory moves and queues stop; events have their own (event.h), so
- * that waiting for one blocks nothing.
+ * held while memory moves, and so while another process is being evicted. Which
+ * queues there are, and which of them run, has a lock of its own: a process must be
+ * evicted while it waits for another's eviction. That lock is held until an engine
+ * has answered, and never while anything of another process is waited for. Events
+ * have their own, too (event.h), so that waiting for one blocks nothing.
  */
 #include "base/bitmap.h"
 #include "base/handle.h"
@@ -22,7 +25,7 @@ struct kfd_queue;
 
 #define KFD_MAX_QUEUES 1024 /* ids of one process, and doorbells of one process on one GPU */
 
-/* struct kfd_pdd - all protected by the process's lock */
+/* struct kfd_pdd - all protected by the process's lock, but where it says otherwise */
 struct kfd_pdd {
 	unsigned int gpu;              /* constant, as the next */
 	uint32_t gpu_id;
@@ -37,7 +40,9 @@ struct kfd_pdd {
 	uint64_t ape1_base, ape1_limit;
 
 	unsigned int n_queues;
-	unsigned int evicted;          /* reasons to keep its queues stopped */
+	unsigned int evicted;          /* reasons to keep its queues stopped; queue_lock, as the next */
+	uint64_t evicted_since;        /* when the first of them came */
+	uint64_t evicted_ns;           /* how long queues were kept stopped before that */
 	uint64_t doorbells[VKF_BITMAP_WORDS(KFD_MAX_QUEUES)]; /* ids in use or reserved */
 	struct kfd_queue *gws_queue;
 };
@@ -50,8 +55,9 @@ struct kfd_process {
 	unsigned int n_pdds;
 	struct vkf_mutex lock;         /* rank PROCESS */
 	struct kfd_pdd pdds[MACHINE_MAX_GPUS]; /* index = GPU */
-	struct vkf_handles queues;     /* of struct kfd_queue; protected by @lock */
 	bool xnack;                    /* protected by @lock */
+	struct vkf_mutex queue_lock;   /* rank QUEUE */
+	struct vkf_handles queues;     /* of struct kfd_queue; changed with both locks held */
 	struct kfd_events events;
 };
 

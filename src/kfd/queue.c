@@ -141,11 +141,14 @@ static int load(struct kfd_process *p, struct request *rq)
 	};
 	int slot;
 
+	vkf_mutex_lock(&p->queue_lock);
 	q->running = kfd_queue_active(q) && !rq->pdd->evicted;
 	slot = machine_queue_load(p->mc, &mq, q->running);
+	if (slot >= 0)
+		q->slot = slot;
+	vkf_mutex_unlock(&p->queue_lock);
 	if (slot < 0)
 		return slot == -ENOSPC ? -ENOMEM : slot;
-	q->slot = slot;
 	return 0;
 }
 
@@ -192,6 +195,23 @@ err_count:
 	return r;
 }
 
+static int take_id(struct kfd_process *p, struct kfd_queue *q)
+{
+	int r;
+
+	vkf_mutex_lock(&p->queue_lock);
+	r = vkf_handles_add(&p->queues, q, &q->id);
+	vkf_mutex_unlock(&p->queue_lock);
+	return r;
+}
+
+static void give_id(struct kfd_process *p, struct kfd_queue *q)
+{
+	vkf_mutex_lock(&p->queue_lock);
+	vkf_handles_remove(&p->queues, q->id);
+	vkf_mutex_unlock(&p->queue_lock);
+}
+
 static int add(struct kfd_process *p, struct request *rq)
 {
 	unsigned int limit = rq->asic->gfx_target >= 90402 && rq->asic->gfx_target < 100000 ?
@@ -200,11 +220,11 @@ static int add(struct kfd_process *p, struct request *rq)
 
 	if (rq->pdd->n_queues >= limit)
 		return -ENOSPC;
-	if (vkf_handles_add(&p->queues, rq->q, &rq->q->id))
+	if (take_id(p, rq->q))
 		return -ENOMEM;
 	r = place(p, rq);
 	if (r) {
-		vkf_handles_remove(&p->queues, rq->q->id);
+		give_id(p, rq->q);
 		return r;
 	}
 	rq->pdd->n_queues++;
@@ -264,12 +284,24 @@ int kfd_create_queue(struct kfd_process *p, struct vkf_call *call, void *arg)
 
 /* ------------------------------------------------ destroy */
 
+/* Not seen any more only when it does not run any more: who finds no queue counts on that. */
+static int unload(struct kfd_process *p, struct kfd_queue *q)
+{
+	int r;
+
+	vkf_mutex_lock(&p->queue_lock);
+	r = machine_queue_unload(p->mc, q->slot);
+	vkf_handles_remove(&p->queues, q->id);
+	vkf_mutex_unlock(&p->queue_lock);
+	return r;
+}
+
 /* A hardware that does not answer is reported, but the queue is gone all the same. */
 static int destroy(struct kfd_process *p, struct kfd_queue *q)
 {
 	struct kfd_pdd *pdd = &p->pdds[q->gpu];
 	const struct machine_asic *asic = &kfd_gpu_profile(p->driver, q->gpu)->asic;
-	int r = machine_queue_unload(p->mc, q->slot);
+	int r = unload(p, q);
 
 	kfd_doorbell_give(pdd, asic, q->doorbell, q->sdma_slot);
 	if (q->sdma_slot)
@@ -279,7 +311,6 @@ static int destroy(struct kfd_process *p, struct kfd_queue *q)
 	if (pdd->gws_queue == q)
 		pdd->gws_queue = NULL;
 	pdd->n_queues--;
-	vkf_handles_remove(&p->queues, q->id);
 	vkf_free(q);
 	return r;
 }
@@ -307,46 +338,18 @@ void kfd_queues_destroy_all(struct kfd_process *p)
 		destroy(p, q);
 }
 
-/* ------------------------------------------------ update, stop, run */
-
-int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q)
-{
-	bool run = kfd_queue_active(q) && !p->pdds[q->gpu].evicted;
-	int r;
-
-	if (run == q->running)
-		return 0;
-	r = machine_queue_run(p->mc, q->slot, run);
-	q->running = run;
-	return r;
-}
-
-int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *pdd)
-{
-	struct kfd_queue *q;
-	unsigned int id;
-	int ret = 0;
-
-	if (pdd->evicted++)
-		return 0;
-	vkf_handle_for_each(&p->queues, id, q) {
-		int r = q->gpu == pdd->gpu ? kfd_queue_apply(p, q) : 0;
-
-		if (r)
-			ret = r;
-	}
-	return ret;
-}
+/* ------------------------------------------------ update */
 
 /* The ring may only change under a stopped queue. */
 static int set_ring(struct kfd_process *p, struct kfd_queue *q, uint64_t va, uint64_t bytes)
+	VKF_REQUIRES(p->queue_lock)
 {
 	int r = 0;
 
 	if (va == q->ring_va && bytes == q->ring_bytes)
 		return 0;
 	if (q->running)
-		r = machine_queue_run(p->mc, q->slot, false);
+		r = machine_queues_run(p->mc, &q->slot, 1, false);
 	q->running = false;
 	q->ring_va = va;
 	q->ring_bytes = bytes;
@@ -367,10 +370,12 @@ static int update_locked(struct kfd_process *p, const struct kfd_ioctl_update_qu
 		if (r)
 			return r;
 	}
+	vkf_mutex_lock(&p->queue_lock);
 	r = set_ring(p, q, a->ring_base_address, a->ring_size);
 	q->percent = a->queue_percentage & PERCENT_MASK;
 	q->priority = a->queue_priority;
 	r2 = kfd_queue_apply(p, q);
+	vkf_mutex_unlock(&p->queue_lock);
 	return r ? r : r2;
 }
 

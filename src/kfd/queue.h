@@ -8,8 +8,11 @@
  * A queue has an id of its process, a doorbell, a hardware slot, and holds the
  * mappings it lives on (ring, pointers, end-of-pipe buffer, save area): they
  * cannot be unmapped before it is destroyed. It runs while it is active (it has a
- * ring and a share of the GPU) and its process is not evicted from the GPU. All
- * under the process's lock.
+ * ring and a share of the GPU) and its process is not evicted from the GPU.
+ *
+ * What decides about that is protected by the process's queue_lock: slot, ring, percent,
+ * running. The rest is under the process's lock; what never changes may be read with
+ * either.
  */
 #include "kfd/process.h"
 
@@ -31,7 +34,7 @@ struct kfd_queue {
 	bool sdma_slot;              /* @sdma is taken */
 	struct kfd_sdma_slot sdma;
 	unsigned int doorbell;       /* number in the slice */
-	int slot;                    /* of the hardware */
+	int slot;                    /* of the hardware; -1: not loaded yet */
 	uint64_t ring_va, ring_bytes;
 	uint64_t rptr_va, wptr_va;
 	uint64_t eop_va, eop_bytes, cwsr_va;
@@ -65,14 +68,23 @@ int kfd_queue_hold_ring(struct kfd_queue *q, const struct kfd_pdd *pdd, uint64_t
 uint32_t kfd_debug_bytes(const struct machine_asic *asic);
 
 /* queue.c */
+/* With either lock. */
 struct kfd_queue *kfd_queue_find(struct kfd_process *p, uint32_t id);
-/* Tell the hardware what should be the case. Return: 0 or -ETIME. */
-int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q);
-/* One more reason to keep the queues of @pdd stopped. Return: 0 or -ETIME. */
-int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *pdd);
-void kfd_queues_destroy_all(struct kfd_process *p);
+void kfd_queues_destroy_all(struct kfd_process *p) VKF_REQUIRES(p->lock);
 /* The queue in a hardware slot, or NULL. */
-struct kfd_queue *kfd_queue_by_slot(struct kfd_process *p, int slot);
+struct kfd_queue *kfd_queue_by_slot(struct kfd_process *p, int slot) VKF_REQUIRES(p->queue_lock);
+
+/* queue_run.c */
+/* Tell the hardware what should be the case. Return: 0 or -ETIME. */
+int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q) VKF_REQUIRES(p->queue_lock);
+/*
+ * One more reason to keep queues stopped, of GPU @only or of all (NULL). It counts whatever is
+ * returned. Return: 0 when none of them runs any more, or -ETIME when the engine did not say so in
+ * time and was given up.
+ */
+int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *only);
+/* One less. */
+void kfd_queues_restore(struct kfd_process *p, struct kfd_pdd *only);
 
 int kfd_create_queue(struct kfd_process *p, struct vkf_call *call, void *arg);
 int kfd_destroy_queue(struct kfd_process *p, struct vkf_call *call, void *arg);

@@ -60,10 +60,14 @@ static int get_wave_state_locked(struct kfd_process *p, struct vkf_call *call,
 {
 	struct kfd_queue *q = kfd_queue_find(p, args->queue_id);
 	struct kfd_wave_state none = { 0 };
+	bool running;
 
 	if (!q)
 		return -EFAULT;
-	if (!kfd_queue_computes(q) || q->running)
+	vkf_mutex_lock(&p->queue_lock);
+	running = q->running;
+	vkf_mutex_unlock(&p->queue_lock);
+	if (!kfd_queue_computes(q) || running)
 		return -EINVAL;
 	args->ctl_stack_used_size = 0;
 	args->save_area_used_size = 0;

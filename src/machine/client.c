@@ -32,7 +32,8 @@ struct machine_client {
 	struct machine_regions regions;
 	struct mm_client *mm;
 	struct vkf_mutex lock; /* rank DEVICE; protects the queue slots and command words */
-	uint64_t used[VKF_BITMAP_WORDS(GPU_MAX_QUEUES)]; /* protected by @lock */
+	uint64_t used[VKF_BITMAP_WORDS(GPU_MAX_QUEUES)]; /* protected by @lock, as the next */
+	uint32_t told[GPU_MAX_QUEUES]; /* want_seq as last written: the program's copy is not believed */
 	uint32_t irq_rptr; /* the interrupt task's; the control block has a copy for the engine */
 	atomic_bool engine_gone; /* set once */
 };
@@ -227,11 +228,24 @@ static struct gpu_ctrl_queue *slot_queue(struct machine_client *mc, int slot)
 	return &mc->regions.ctrl->queue[slot];
 }
 
+/* The slots say so from now on; the engine does when it has looked. */
+static void want(struct machine_client *mc, const int *slots, unsigned int n,
+		 enum gpu_queue_want what) VKF_REQUIRES(mc->lock)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct gpu_ctrl_queue *hw = slot_queue(mc, slots[i]);
+
+		atomic_store(&hw->want, what);
+		atomic_store(&hw->want_seq, ++mc->told[slots[i]]);
+	}
+}
+
 int machine_queue_load(struct machine_client *mc, const struct machine_queue *q, bool run)
 {
 	struct gpu_ctrl *ctrl = mc->regions.ctrl;
 	struct gpu_ctrl_queue *hw;
 	unsigned int slot;
+	int at;
 
 	vkf_mutex_lock(&mc->lock);
 	slot = vkf_bitmap_first_zero(mc->used, GPU_MAX_QUEUES);
@@ -240,7 +254,8 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 		return -ENOSPC;
 	}
 	vkf_bit_set(mc->used, slot);
-	hw = slot_queue(mc, (int)slot);
+	at = (int)slot;
+	hw = slot_queue(mc, at);
 	hw->type = q->type;
 	hw->gpu = q->gpu;
 	hw->queue_id = q->queue_id;
@@ -252,49 +267,50 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 	atomic_store(&hw->rptr, 0);
 	atomic_store(&hw->packets, 0);
 	atomic_store(&hw->error, GPU_QERR_NONE);
-	atomic_store(&hw->want, run ? GPU_WANT_RUN : GPU_WANT_STOP);
-	atomic_fetch_add(&hw->want_seq, 1);
+	want(mc, &at, 1, run ? GPU_WANT_RUN : GPU_WANT_STOP);
 	if (atomic_load(&ctrl->n_queues) <= slot)
 		atomic_store(&ctrl->n_queues, slot + 1);
 	poke_engine(mc);
 	vkf_mutex_unlock(&mc->lock);
-	return (int)slot;
+	return at;
 }
 
-/* Stop the queue, and wait until nothing of it runs. */
-static int stop(struct machine_client *mc, int slot)
+/* What was written last is what is waited for: nobody else changes these slots meanwhile. */
+static int wait_stopped(struct machine_client *mc, const int *slots, unsigned int n)
 {
-	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
 	uint64_t deadline = vkf_now_ns() + STOP_TIMEOUT_NS;
-	unsigned int n = 0;
-	uint32_t seq;
+	unsigned int tries = 0;
 
-	vkf_mutex_lock(&mc->lock);
-	atomic_store(&hw->want, GPU_WANT_STOP);
-	seq = atomic_fetch_add(&hw->want_seq, 1) + 1;
-	tell_engine(mc);
-	vkf_mutex_unlock(&mc->lock);
-	while (engine_runs(mc) && atomic_load(&hw->ack_seq) != seq) {
-		if (!wait_a_little(&n, deadline)) {
-			abandon_engine(mc);
-			return -ETIME;
+	for (unsigned int i = 0; i < n; i++) {
+		struct gpu_ctrl_queue *hw = slot_queue(mc, slots[i]);
+
+		while (engine_runs(mc) && atomic_load(&hw->ack_seq) != mc->told[slots[i]]) {
+			if (!wait_a_little(&tries, deadline)) {
+				abandon_engine(mc);
+				return -ETIME;
+			}
 		}
 	}
 	return 0;
 }
 
+int machine_queues_run(struct machine_client *mc, const int *slots, unsigned int n, bool run)
+{
+	if (!n)
+		return 0;
+	vkf_mutex_lock(&mc->lock);
+	want(mc, slots, n, run ? GPU_WANT_RUN : GPU_WANT_STOP);
+	if (run)
+		poke_engine(mc);
+	else
+		tell_engine(mc);
+	vkf_mutex_unlock(&mc->lock);
+	return run ? 0 : wait_stopped(mc, slots, n);
+}
+
 int machine_queue_run(struct machine_client *mc, int slot, bool run)
 {
-	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
-
-	if (!run)
-		return stop(mc, slot);
-	vkf_mutex_lock(&mc->lock);
-	atomic_store(&hw->want, GPU_WANT_RUN);
-	atomic_fetch_add(&hw->want_seq, 1);
-	poke_engine(mc);
-	vkf_mutex_unlock(&mc->lock);
-	return 0;
+	return machine_queues_run(mc, &slot, 1, run);
 }
 
 void machine_queue_set_ring(struct machine_client *mc, int slot, uint64_t va, uint64_t bytes)
@@ -305,13 +321,12 @@ void machine_queue_set_ring(struct machine_client *mc, int slot, uint64_t va, ui
 
 int machine_queue_unload(struct machine_client *mc, int slot)
 {
-	int r = stop(mc, slot);
+	int r = machine_queues_run(mc, &slot, 1, false);
 
 	vkf_mutex_lock(&mc->lock);
 	/* A step of its own in @want_seq: the slot's next queue must not pass for this one resumed.
 	 */
-	atomic_store(&slot_queue(mc, slot)->want, GPU_WANT_NONE);
-	atomic_fetch_add(&slot_queue(mc, slot)->want_seq, 1);
+	want(mc, &slot, 1, GPU_WANT_NONE);
 	tell_engine(mc);
 	vkf_bit_clear(mc->used, (unsigned int)slot);
 	vkf_mutex_unlock(&mc->lock);

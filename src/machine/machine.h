@@ -110,6 +110,9 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 /* Stop or run it; a stop returns when the engine has acknowledged it (bounded), so that nothing of
  * the queue is executing. Return: 0, or -ETIME when the engine did not answer. */
 int machine_queue_run(struct machine_client *mc, int slot, bool run);
+/* The same for @n at once: all are told before the first is waited for, so that a stop takes no
+ * longer than that of the slowest, and the engine is given up once for all of them. */
+int machine_queues_run(struct machine_client *mc, const int *slots, unsigned int n, bool run);
 /* Another ring; only while stopped. */
 void machine_queue_set_ring(struct machine_client *mc, int slot, uint64_t va, uint64_t bytes);
 /* Stop it and free its slot. Return: as machine_queue_run(); the slot is freed in any case. */

@@ -438,6 +438,85 @@ static void an_engine_that_never_answers_is_given_up_in_time(void **state)
 	assert_int_equal(machine_queue_unload(fx.a.mc, slot), 0);
 }
 
+/* Whether every slot was told, by the first time that one is waited for. */
+static unsigned int n_told;
+
+static void all_stop_and_then_answer(struct machine_fixture *f)
+{
+	struct gpu_ctrl *c = f->a.regions.ctrl;
+
+	if (!n_told)
+		for (unsigned int i = 0; i < 8; i++)
+			n_told += c->queue[i].want == GPU_WANT_STOP;
+	for (unsigned int i = 0; i < 8; i++)
+		c->queue[i].ack_seq = c->queue[i].want_seq;
+}
+
+static void many_queues_are_all_told_before_one_is_waited_for(void **state)
+{
+	struct machine_queue q = { .type = GPU_QUEUE_SDMA };
+	int slots[8];
+
+	for (int i = 0; i < 8; i++) {
+		slots[i] = machine_queue_load(fx.a.mc, &q, true);
+		assert_int_equal(slots[i], i);
+	}
+	ctrl()->engine = GPU_ENGINE_RUNNING;
+	n_told = 0;
+	fx.on_wait = all_stop_and_then_answer;
+	assert_int_equal(machine_queues_run(fx.a.mc, slots + 1, 7, false), 0);
+	fx.on_wait = NULL;
+	assert_int_equal(n_told, 7);
+	assert_int_equal(ctrl()->queue[0].want, GPU_WANT_RUN);
+	assert_int_equal(machine_queues_run(fx.a.mc, slots, 0, false), 0);
+	assert_int_equal(machine_queues_run(fx.a.mc, slots + 1, 7, true), 0);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(ctrl()->queue[i].want, GPU_WANT_RUN);
+	ctrl()->engine = GPU_ENGINE_DEAD;
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(machine_queue_unload(fx.a.mc, i), 0);
+}
+
+/* All but the last answer: the time is that of one. */
+static void one_stays_behind(struct machine_fixture *f)
+{
+	struct gpu_ctrl *c = f->a.regions.ctrl;
+
+	for (unsigned int i = 0; i < 7; i++)
+		c->queue[i].ack_seq = c->queue[i].want_seq;
+}
+
+static void many_queues_are_given_up_in_the_time_of_one(void **state)
+{
+	struct machine_queue q = { .type = GPU_QUEUE_SDMA };
+	uint64_t begin;
+	int slots[8];
+
+	for (int i = 0; i < 8; i++)
+		slots[i] = machine_queue_load(fx.a.mc, &q, true);
+	ctrl()->engine = GPU_ENGINE_RUNNING;
+	begin = fx_now();
+	fx.on_wait = one_stays_behind;
+	assert_int_equal(machine_queues_run(fx.a.mc, slots, 8, false), -ETIME);
+	fx.on_wait = NULL;
+	expect_abandoned(fx_now() - begin, NS_STOP);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(machine_queue_unload(fx.a.mc, slots[i]), 0);
+}
+
+/* What the program writes there is not what is waited for. */
+static void the_programs_want_seq_is_not_believed(void **state)
+{
+	struct machine_queue q = { .type = GPU_QUEUE_SDMA };
+	int slot = machine_queue_load(fx.a.mc, &q, true);
+
+	ctrl()->engine = GPU_ENGINE_RUNNING;
+	ctrl()->queue[slot].want_seq = 99;
+	ctrl()->queue[slot].ack_seq = 100;
+	assert_int_equal(machine_queue_run(fx.a.mc, slot, false), -ETIME);
+	assert_int_equal(machine_queue_unload(fx.a.mc, slot), 0);
+}
+
 static void an_engine_given_up_is_not_believed_again(void **state)
 {
 	struct machine_queue q = { .type = GPU_QUEUE_SDMA };
@@ -717,6 +796,9 @@ int main(void)
 		FX_TEST(only_an_engine_that_sleeps_is_woken_and_only_for_work),
 		FX_TEST(an_engine_that_sleeps_is_not_waited_for_and_runs_nothing_when_it_wakes),
 		FX_TEST(an_engine_that_never_answers_is_given_up_in_time),
+		FX_TEST(many_queues_are_all_told_before_one_is_waited_for),
+		FX_TEST(many_queues_are_given_up_in_the_time_of_one),
+		FX_TEST(the_programs_want_seq_is_not_believed),
 		FX_TEST(an_engine_given_up_is_not_believed_again),
 		FX_TEST(a_slot_is_free_even_if_its_engine_did_not_answer),
 		FX_TEST(a_wait_ends_when_its_engine_dies),
