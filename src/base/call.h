@@ -10,6 +10,8 @@
  * answers from what the shim sent along, the library from its own address space.
  * It lives for the duration of the call, on the task that serves it.
  */
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/macro.h"
 
@@ -19,13 +21,16 @@ struct vkf_call_ops {
 	/* Return: 0, or -EFAULT with nothing promised about what was copied. */
 	int (*copy_from_user)(struct vkf_call *call, void *dst, uint64_t uptr, size_t len);
 	int (*copy_to_user)(struct vkf_call *call, uint64_t uptr, const void *src, size_t len);
-	/* Whether there is memory at all of [@uptr, @uptr + @len) that the program may write: what
-	 * pinning user pages asks. Looks at the range as a whole and writes its ends only. NULL: any
-	 * user address is memory. */
-	bool (*user_writable)(struct vkf_call *call, uint64_t uptr, uint64_t len);
+	/* Whether [@uptr, @uptr + @len), whole pages, is memory that the program may write: what
+	 * pinning user pages asks. Return: 0, or what is wrong with the first page that is not:
+	 * -EFAULT, it is not there, cannot be read, or is a device's; -EPERM, it can only be read.
+	 * NULL: any user address is memory. */
+	int (*user_pages)(struct vkf_call *call, uint64_t uptr, uint64_t len);
 	/* The open render node behind the program's descriptor @fd, borrowed for the call; NULL: not
 	 * open, or not a render node of this machine. */
 	struct machine_render *(*render_of_fd)(struct vkf_call *call, int fd);
+	/* Whether the program has a file at all under @fd. NULL: it has none but ours. */
+	bool (*fd_is_open)(struct vkf_call *call, int fd);
 };
 
 struct vkf_call {
@@ -46,15 +51,21 @@ static inline int vkf_copy_to_user(struct vkf_call *call, uint64_t uptr, const v
 	return len ? call->ops->copy_to_user(call, uptr, src, len) : 0;
 }
 
+static inline bool vkf_fd_is_open(struct vkf_call *call, int fd)
+{
+	return call->ops->fd_is_open && call->ops->fd_is_open(call, fd);
+}
+
 static inline bool vkf_access_ok(uint64_t uptr, uint64_t len)
 {
 	return len <= VKF_TASK_SIZE && uptr <= VKF_TASK_SIZE - len;
 }
 
-static inline bool vkf_user_writable(struct vkf_call *call, uint64_t uptr, uint64_t len)
+static inline int vkf_user_pages(struct vkf_call *call, uint64_t uptr, uint64_t len)
 {
-	return vkf_access_ok(uptr, len) &&
-	       (!call->ops->user_writable || call->ops->user_writable(call, uptr, len));
+	if (!vkf_access_ok(uptr, len))
+		return -EFAULT;
+	return call->ops->user_pages ? call->ops->user_pages(call, uptr, len) : 0;
 }
 
 #endif

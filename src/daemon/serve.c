@@ -24,6 +24,7 @@ struct slot_call {
 	unsigned int n_segs;
 	struct wire_slot_fd fd[WIRE_SLOT_FDS];
 	uint64_t probe_uptr, probe_len;
+	int32_t probe_error;
 	struct driver_file *files[WIRE_SLOT_FDS]; /* references taken by render_of_fd() */
 	unsigned int n_fds;
 };
@@ -73,12 +74,14 @@ static int slot_copy_to_user(struct vkf_call *call, uint64_t uptr, const void *s
 	return 0;
 }
 
-static bool slot_user_writable(struct vkf_call *call, uint64_t uptr, uint64_t len)
+static int slot_user_pages(struct vkf_call *call, uint64_t uptr, uint64_t len)
 {
 	struct slot_call *sc = to_slot_call(call);
 
-	return uptr >= sc->probe_uptr && uptr - sc->probe_uptr <= sc->probe_len &&
-	       len <= sc->probe_len - (uptr - sc->probe_uptr);
+	if (uptr >= sc->probe_uptr && uptr - sc->probe_uptr <= sc->probe_len &&
+	    len <= sc->probe_len - (uptr - sc->probe_uptr))
+		return 0;
+	return sc->probe_error == -EPERM ? -EPERM : -EFAULT;
 }
 
 static struct machine_render *slot_render_of_fd(struct vkf_call *call, int fd)
@@ -96,11 +99,22 @@ static struct machine_render *slot_render_of_fd(struct vkf_call *call, int fd)
 	return NULL;
 }
 
+static bool slot_fd_is_open(struct vkf_call *call, int fd)
+{
+	struct slot_call *sc = to_slot_call(call);
+
+	for (unsigned int i = 0; i < sc->n_fds; i++)
+		if (sc->fd[i].fd == fd)
+			return sc->fd[i].is_open;
+	return false;
+}
+
 static const struct vkf_call_ops slot_call_ops = {
 	.copy_from_user = slot_copy_from_user,
 	.copy_to_user = slot_copy_to_user,
-	.user_writable = slot_user_writable,
+	.user_pages = slot_user_pages,
 	.render_of_fd = slot_render_of_fd,
+	.fd_is_open = slot_fd_is_open,
 };
 
 /* What the program said is copied once, as far as it goes: what is checked is what is used,
@@ -129,6 +143,7 @@ static int take_request(struct slot_call *sc, const struct wire_slot_head *rq)
 	if (rq->n_probes) {
 		take(&sc->probe_uptr, &h->probe_uptr, sizeof(sc->probe_uptr));
 		take(&sc->probe_len, &h->probe_len, sizeof(sc->probe_len));
+		take(&sc->probe_error, &h->probe_error, sizeof(sc->probe_error));
 	}
 	for (unsigned int i = 0; i < rq->n_segs; i++) {
 		if (!seg_holds(&sc->seg[i]))

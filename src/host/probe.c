@@ -2,9 +2,11 @@
 #include "host/probe.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/futex.h>
 #include <stdint.h>
-#include <sys/mman.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/macro.h"
@@ -35,7 +37,8 @@ static bool word_writable(uintptr_t word)
 
 static bool each_page(uintptr_t first, size_t len, bool (*ok)(uintptr_t word))
 {
-	/* Much of what is asked about is on the caller's stack. The page that we stand on is good. */
+	/* Much of what is asked about is on the caller's stack. The page that we stand on is good.
+	 */
 	uintptr_t ours = VKF_ALIGN_DOWN((uintptr_t)__builtin_frame_address(0), VKF_PAGE_SIZE);
 	uintptr_t last = first + len - 1;
 
@@ -61,19 +64,41 @@ bool host_writable(void *addr, size_t len)
 	return each_page((uintptr_t)addr, len, word_writable);
 }
 
-/* Only what is mapped can be asked which of it is resident. */
-bool host_is_memory(void *addr, size_t len)
+/* One line of /proc/self/maps: an area, and what the program may do there. */
+static int check_area(const char *line, uintptr_t end, uintptr_t *at)
 {
-	uintptr_t first = VKF_ALIGN_DOWN((uintptr_t)addr, VKF_PAGE_SIZE);
-	uintptr_t end = VKF_ALIGN_UP((uintptr_t)addr + len, VKF_PAGE_SIZE);
-	unsigned char resident[4096];
+	uintptr_t area_start, area_end;
+	char may[5];
 
-	if (!len || end <= first)
-		return false;
-	for (uintptr_t at = first, n; at < end; at += n) {
-		n = VKF_MIN(end - at, sizeof(resident) * VKF_PAGE_SIZE);
-		if (mincore((void *)at, n, resident) < 0)
-			return false;
-	}
-	return word_writable(first) && word_writable(end - VKF_PAGE_SIZE);
+	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &area_start, &area_end, may) != 3)
+		return -EFAULT;
+	if (area_end <= *at || *at >= end)
+		return 0;
+	if (area_start > *at || may[0] != 'r')
+		return -EFAULT;
+	if (may[1] != 'w')
+		return -EPERM;
+	*at = area_end;
+	return 0;
+}
+
+int host_user_pages(const void *addr, size_t len)
+{
+	uintptr_t at = VKF_ALIGN_DOWN((uintptr_t)addr, VKF_PAGE_SIZE);
+	uintptr_t end = VKF_ALIGN_UP((uintptr_t)addr + len, VKF_PAGE_SIZE);
+	int saved = errno, r = 0;
+	char *line = NULL;
+	size_t room = 0;
+	FILE *f;
+
+	if (!len || end <= at)
+		return -EFAULT;
+	f = fopen("/proc/self/maps", "re");
+	while (f && !r && at < end && getline(&line, &room, f) > 0)
+		r = check_area(line, end, &at);
+	free(line);
+	if (f)
+		fclose(f);
+	errno = saved;
+	return !r && at < end ? -EFAULT : r;
 }

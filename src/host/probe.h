@@ -14,7 +14,9 @@
 
 bool host_readable(const void *addr, size_t len);
 bool host_writable(void *addr, size_t len);
-/* All of the range is mapped, and its first and last page can be written; no other is touched. */
-bool host_is_memory(void *addr, size_t len);
+/* Whether pinning user pages would find every page of the range; none is touched. Return: 0, or what
+ * is wrong with the first page that is not good: -EFAULT, it is not there or cannot be read; -EPERM,
+ * it can only be read. */
+int host_user_pages(const void *addr, size_t len);
 
 #endif

@@ -85,9 +85,7 @@ static const struct kfd_ioctl_row rows[] = {
 	ROW(0x15, "ACQUIRE_VM", kfd_ioctl_acquire_vm_args, IN, kfd_acquire_vm,
 	    FAITHFUL, ""),
 	ROW(0x16, "ALLOC_MEMORY_OF_GPU", kfd_ioctl_alloc_memory_of_gpu_args, INOUT, kfd_alloc_memory,
-	    PARTIAL,
-	    "of a USERPTR only the first and the last page are tried for writing; no SVM "
-	    "range to collide with"),
+	    PARTIAL, "no SVM range to collide with"),
 	ROW(0x17, "FREE_MEMORY_OF_GPU", kfd_ioctl_free_memory_of_gpu_args, IN, kfd_free_memory,
 	    FAITHFUL, ""),
 	ROW(0x18, "MAP_MEMORY_TO_GPU", kfd_ioctl_map_memory_to_gpu_args, INOUT, kfd_map_memory,

@@ -44,6 +44,9 @@ static int decode_bar(struct kfd_process *p, struct request *rq, uint64_t size,
 	} else if (rq->flags & F(MMIO_REMAP)) {
 		if (size != VKF_PAGE_SIZE)
 			return -EINVAL;
+		/* The page with the remapped registers came with SOC15. */
+		if (asic->gfx_target < 90000)
+			return -ENOMEM;
 		rq->params.bar_offset = machine_mmio_offset(rq->pdd->gpu);
 		rq->params.bar_bus = machine_mmio_bus(m, rq->pdd->gpu);
 		*ret_offset = rq->params.bar_bus;
@@ -175,9 +178,12 @@ static int mem_publish(struct kfd_process *p, const struct request *rq, struct k
 	enum mm_bo_kind kind = rq->params.kind;
 	bool mappable = kind == MM_BO_VRAM || kind == MM_BO_GTT;
 
-	if (kind == MM_BO_USERPTR &&
-	    !vkf_user_writable(rq->call, rq->params.user_addr, rq->params.size))
-		return -EFAULT;
+	if (kind == MM_BO_USERPTR) {
+		int r = vkf_user_pages(rq->call, rq->params.user_addr, rq->params.size);
+
+		if (r)
+			return r;
+	}
 	mem->mmap_gpu = machine_render_gpu(rq->pdd->render);
 	return machine_vma_add(p->driver->machine, mem->mmap_gpu, rq->pdd->render, mem->bo,
 			       mappable, &mem->mmap_offset);

@@ -119,7 +119,7 @@ static int take_vm(struct kfd_process *p, struct kfd_pdd *pdd, struct machine_re
 
 	if (pdd->render)
 		return pdd->render == render ? 0 : -EBUSY;
-	r = machine_render_take_vm(render);
+	r = render ? machine_render_take_vm(render) : -EINVAL;
 	if (r)
 		return r;
 	pdd->render = render; /* buffers of the VM belong to this file */
@@ -140,7 +140,7 @@ int kfd_acquire_vm(struct kfd_process *p, struct vkf_call *call, void *arg)
 	struct kfd_pdd *pdd;
 	int r = -EINVAL;
 
-	if (!render)
+	if (!render && !vkf_fd_is_open(call, (int)args->drm_fd))
 		return -EINVAL;
 	vkf_mutex_lock(&p->lock);
 	pdd = kfd_pdd_by_id(p, args->gpu_id);

@@ -416,9 +416,9 @@ static int lib_copy_to_user(struct vkf_call *call, uint64_t uptr, const void *sr
 	return 0;
 }
 
-static bool lib_user_writable(struct vkf_call *call, uint64_t uptr, uint64_t len)
+static int lib_user_pages(struct vkf_call *call, uint64_t uptr, uint64_t len)
 {
-	return vkf_access_ok(uptr, len) && host_is_memory((void *)(uintptr_t)uptr, len);
+	return host_user_pages((void *)(uintptr_t)uptr, len);
 }
 
 /* Held until the call ends: another thread may close the descriptor meanwhile. */
@@ -431,11 +431,20 @@ static struct machine_render *lib_render_of_fd(struct vkf_call *call, int fd)
 	return lc->named ? driver_file_render(lc->named) : NULL;
 }
 
+static bool lib_fd_is_open(struct vkf_call *call, int fd)
+{
+	struct driver_file *f = find_file(vkf_container_of(call, struct lib_call, call)->client, fd);
+
+	driver_file_put(f);
+	return f;
+}
+
 static const struct vkf_call_ops lib_call_ops = {
 	.copy_from_user = lib_copy_from_user,
 	.copy_to_user = lib_copy_to_user,
-	.user_writable = lib_user_writable,
+	.user_pages = lib_user_pages,
 	.render_of_fd = lib_render_of_fd,
+	.fd_is_open = lib_fd_is_open,
 };
 
 /* Remember the task while it is inside, for vkfd_interrupt(). Return: where, or -1: no room. */

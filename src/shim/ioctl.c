@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/ioctl.h"
 
+#include <linux/fcntl.h>
 #include <linux/ioctl.h>
 #include <string.h>
 #include "shim/call.h"
@@ -61,17 +62,21 @@ static void add_fd(struct wire_slot_head *h, int fd)
 		return;
 	h->fd[h->n_fds].fd = fd;
 	h->fd[h->n_fds].file = shim_file_identify(fd, &f) ? f.number : 0;
+	h->fd[h->n_fds].is_open = h->fd[h->n_fds].file || SYS2(fcntl, fd, F_GETFD) >= 0;
 	h->n_fds++;
 }
 
-static void add_probe(struct wire_slot_head *h, uint64_t uptr, uint64_t len)
+/* Pages are used whole: as many as @len fills, from the one that @uptr is in. */
+static void add_probe(struct shim_call *c, uint64_t uptr, uint64_t len)
 {
-	if (uptr && umem_is_memory(uptr, len)) {
-		/* Pages are used whole. */
-		h->probe_uptr = uptr & ~PAGE_MASK;
-		h->probe_len = ((uptr + len + PAGE_MASK) & ~PAGE_MASK) - h->probe_uptr;
-		h->n_probes = 1;
-	}
+	struct wire_slot_head *h = &c->slot->head;
+	uint64_t first = uptr & ~PAGE_MASK, bytes = (len + PAGE_MASK) & ~PAGE_MASK;
+
+	if (!uptr || !bytes || first + bytes < first)
+		return;
+	h->probe_uptr = first;
+	h->probe_error = umem_pages(first, first + bytes, &c->session->arena, &h->probe_len);
+	h->n_probes = 1;
 }
 
 static void add_nested(struct shim_call *c, const struct wire_nested *n, uint32_t size)
@@ -93,7 +98,7 @@ static void add_nested(struct shim_call *c, const struct wire_nested *n, uint32_
 	if (n->dev == WIRE_DEV_KFD && n->nr == KFD_SET_CU_MASK)
 		count = (count + 31) / 32 * 4;
 	if (n->dir == WIRE_PROBE) {
-		add_probe(&c->slot->head, uptr, count);
+		add_probe(c, uptr, count);
 		return;
 	}
 	len = count > UINT32_MAX ? UINT32_MAX : count * n->elem;

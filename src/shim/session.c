@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include "shim/conn.h"
 #include "shim/hidden.h"
 
@@ -72,12 +74,25 @@ static void unmap_all(struct session *s)
 			SYS2(munmap, s->base[i], s->bytes[i]);
 }
 
+static int remember_arena(struct session *s, int fd)
+{
+	struct stat st;
+	long r = SYS2(fstat, fd, &st);
+
+	if (sys_is_error(r))
+		return (int)r;
+	s->arena = (struct umem_device){ major(st.st_dev), minor(st.st_dev), st.st_ino };
+	return 0;
+}
+
 /* Map what the driver gave; the descriptors are closed, whatever comes. */
 static int map_regions(struct session *s, const struct wire_welcome *w, const int *fds)
 {
 	int r = sizes_fit(w) ? 0 : -EIO;
 
 	memcpy(s->bytes, w->region_bytes, sizeof(s->bytes));
+	if (!r)
+		r = remember_arena(s, fds[WIRE_REGION_ARENA]);
 	for (unsigned int i = 0; i < WIRE_N_REGIONS; i++) {
 		if (!r)
 			r = map_region(s, i, fds[i]);

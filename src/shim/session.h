@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include "shim/engine.h"
 #include "shim/state.h"
+#include "shim/umem.h"
 #include "wire/proto.h"
 #include "wire/slot.h"
 
@@ -24,6 +25,7 @@ struct session {
 	uint64_t id, token;
 	uint8_t *base[WIRE_N_REGIONS];
 	uint64_t bytes[WIRE_N_REGIONS];
+	struct umem_device arena; /* the file that mappings of buffers are of */
 	int fd;
 	uint64_t cookie;         /* of @fd */
 	_Atomic uint64_t opened; /* a bit per slot that the driver serves */

@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <string.h>
 #include "shim/shim.h"
+#include "shim/vma.h"
 
 #define PAGE UINT64_C(4096)
 /* No "how" of sigprocmask(): the kernel reads the set first, then refuses. */
@@ -29,7 +30,8 @@ static bool page_writable(uint64_t page)
 
 static size_t probe(uint64_t uptr, size_t len, bool (*good)(uint64_t page))
 {
-	/* Most argument blocks are on the stack, a little above. The page that we stand on is good. */
+	/* Most argument blocks are on the stack, a little above. The page that we stand on is good.
+	 */
 	uint64_t ours = (uint64_t)__builtin_frame_address(0) & ~(PAGE - 1);
 	uint64_t end = uptr + len;
 
@@ -51,26 +53,75 @@ bool umem_writable(uint64_t uptr, size_t len)
 	return probe(uptr, len, page_writable) == len;
 }
 
-/* Only what is mapped can be asked which of it is resident. */
-static bool is_mapped(uint64_t first, uint64_t end)
+/* Only what is mapped can be asked which of it is resident. Return: how much is, in bytes. */
+static uint64_t mapped(uint64_t first, uint64_t end)
 {
 	unsigned char resident[RESIDENT_PAGES];
-	uint64_t most = RESIDENT_PAGES * PAGE;
+	uint64_t most = RESIDENT_PAGES * PAGE, at = first;
 
-	for (uint64_t n; first < end; first += n) {
-		n = end - first < most ? end - first : most;
-		if (SYS3(mincore, first, n, resident) < 0)
-			return false;
+	while (at < end) {
+		uint64_t n = end - at < most ? end - at : most;
+
+		if (SYS3(mincore, at, n, resident) == 0)
+			at += n;
+		else if (n == PAGE)
+			break;
+		else
+			most = (n / 2 + PAGE - 1) & ~(PAGE - 1);
 	}
-	return true;
+	return at - first;
 }
 
-bool umem_is_memory(uint64_t uptr, uint64_t len)
+/* The way without /proc. */
+static int pages_by_touch(uint64_t first, uint64_t end, uint64_t *ret_good)
 {
-	uint64_t first = uptr & ~(PAGE - 1), end = (uptr + len + PAGE - 1) & ~(PAGE - 1);
+	*ret_good = 0;
+	if (!page_writable(first))
+		return page_readable(first) ? -EPERM : -EFAULT;
+	*ret_good = mapped(first, end);
+	if (*ret_good < end - first)
+		return -EFAULT;
+	if (page_writable(end - PAGE))
+		return 0;
+	*ret_good -= PAGE;
+	return page_readable(end - PAGE) ? -EPERM : -EFAULT;
+}
 
-	return len && end > first && is_mapped(first, end) && page_writable(first) &&
-	       page_writable(end - PAGE);
+static bool is_of_device(const struct vma *v, const struct umem_device *dev)
+{
+	return v->inode && v->inode == dev->inode && v->major == dev->major &&
+	       v->minor == dev->minor;
+}
+
+/* As hmm_range_fault() looks at areas when it is to fault pages in for writing. */
+static int check_area(const struct vma *v, uint64_t at, const struct umem_device *dev)
+{
+	if (v->start > at || !v->readable || is_of_device(v, dev))
+		return -EFAULT;
+	return v->writable ? 0 : -EPERM;
+}
+
+int umem_pages(uint64_t first, uint64_t end, const struct umem_device *dev, uint64_t *ret_good)
+{
+	struct vma_reader reader;
+	uint64_t at = first;
+	struct vma v;
+	int r = 0;
+
+	if (vma_open(&reader, false))
+		return pages_by_touch(first, end, ret_good);
+	while (!r && at < end) {
+		r = vma_find(&reader, at, &v);
+		if (!r)
+			r = check_area(&v, at, dev);
+		if (!r)
+			at = v.end;
+	}
+	vma_close(&reader);
+	if (r && r != -EPERM && r != -EFAULT && r != -ENOENT)
+		return pages_by_touch(first, end, ret_good);
+	*ret_good = (at < end ? at : end) - first;
+	return r == -ENOENT ? -EFAULT : r;
 }
 
 size_t umem_read(void *dst, uint64_t uptr, size_t len)

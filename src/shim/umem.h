@@ -19,8 +19,23 @@ size_t umem_readable(uint64_t uptr, size_t len);
 bool umem_writable(uint64_t uptr, size_t len);
 /* Copy what can be read to @dst. Return: how many bytes, from the first on. */
 size_t umem_read(void *dst, uint64_t uptr, size_t len);
-/* Whether all of a range is mapped, and its first and last page (touched alone) can be written. */
-bool umem_is_memory(uint64_t uptr, uint64_t len);
+/* struct umem_device - a file whose mappings are those of a device, not memory */
+struct umem_device {
+	uint32_t major, minor;
+	uint64_t inode;
+};
+
+/**
+ * umem_pages() - which of [@first, @end), whole pages, pinning user pages would find
+ * @ret_good: how many bytes, from @first on
+ *
+ * Touches none of them but, where /proc is not to be had, the first and the last: then all that is
+ * mapped counts as writable in between.
+ *
+ * Return: 0 when all are good. What is wrong with the first that is not: -EFAULT, it is not there,
+ * cannot be read, or is @dev's; -EPERM, it can only be read.
+ */
+int umem_pages(uint64_t first, uint64_t end, const struct umem_device *dev, uint64_t *ret_good);
 /* Copy @src out, up to the first page that cannot be written. Return: 0 or -EFAULT. */
 int umem_write(uint64_t uptr, const void *src, size_t len);
 

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC UINT32_C(0x766b6664) /* "vkfd" */
-#define WIRE_VERSION 2 /* another for each change of a message or a slot */
+#define WIRE_VERSION 3 /* another for each change of a message or a slot */
 #define WIRE_NAME_MAX 192
 /* The environment variable that names the driver's directory: socket "sock", tree "root/". */
 #define WIRE_ENV_RUNTIME "VKFD_RUNTIME"

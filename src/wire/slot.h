@@ -54,8 +54,8 @@ struct wire_seg {
 
 struct wire_slot_fd {
 	int32_t fd;
-	uint32_t pad;
-	uint64_t file;    /* the number of the open file behind it */
+	uint32_t is_open;
+	uint64_t file;    /* the number of the open file behind it, 0: not a device of ours */
 };
 
 /* What every call needs comes first, in one cache line: lines that one side has written cost the
@@ -74,7 +74,9 @@ struct wire_slot_head {
 	int32_t result;              /* driver: 0 or a negative errno, never -512 */
 	struct wire_seg seg[WIRE_SLOT_SEGS];
 	struct wire_slot_fd fd[WIRE_SLOT_FDS];
-	uint64_t probe_uptr, probe_len; /* program: this range is there to be written */
+	uint64_t probe_uptr, probe_len; /* program: this range is memory that can be written */
+	int32_t probe_error;         /* program: and this is what is wrong with the page behind it */
+	uint32_t pad;
 	uint64_t len;                /* MMAP */
 	int32_t prot, flags;
 	uint32_t map_region;         /* driver: enum wire_region */

@@ -55,6 +55,51 @@ static void another_open_of_the_node_is_busy(void **state)
 	assert_int_equal(acquire_vm(&p, 0, uapi_open_render(0)), -EBUSY);
 }
 
+static void any_other_file_is_busy_once_there_is_one(void **state)
+{
+	struct prog p;
+
+	prog_open(&p);
+	assert_int_equal(acquire_vm(&p, 0, p.kfd), -EINVAL);
+	assert_int_equal(acquire_vm(&p, 0, uapi_open_render(0)), 0);
+	assert_int_equal(acquire_vm(&p, 0, p.kfd), -EBUSY);
+	assert_int_equal(acquire_vm(&p, 0, uapi_open_card(0)), -EBUSY);
+	/* But a file it must be. */
+	assert_int_equal(acquire_vm(&p, 0, -1), -EINVAL);
+	assert_int_equal(acquire_vm(&p, 0, 999), -EINVAL);
+}
+
+static void the_card_will_do_as_well(void **state)
+{
+	struct prog p;
+	uint64_t handle;
+
+	prog_open(&p);
+	assert_int_equal(acquire_vm(&p, 0, uapi_open_card(0)), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_VRAM, &handle, NULL), 0);
+	assert_int_equal(map_one(&p, handle, 0), 0);
+}
+
+static int take_inherited(int fd)
+{
+	struct prog p;
+
+	prog_open(&p);
+	return acquire_vm(&p, 0, fd);
+}
+
+static void a_file_that_another_process_took_is_invalid(void **state)
+{
+	struct prog p;
+	int fd;
+
+	prog_open(&p);
+	fd = uapi_open_render(0);
+	assert_int_equal(acquire_vm(&p, 0, fd), 0);
+	assert_int_equal(uapi_in_child(take_inherited, fd), -EINVAL);
+	assert_int_equal(acquire_vm(&p, 0, fd), 0);
+}
+
 static void one_file_serves_one_gpu_only(void **state)
 {
 	struct prog p;
@@ -124,6 +169,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_unknown_gpu_is_invalid),
 	cmocka_unit_test(the_same_file_again_is_fine),
 	cmocka_unit_test(another_open_of_the_node_is_busy),
+	cmocka_unit_test(any_other_file_is_busy_once_there_is_one),
+	cmocka_unit_test(the_card_will_do_as_well),
+	cmocka_unit_test(a_file_that_another_process_took_is_invalid),
 	cmocka_unit_test(one_file_serves_one_gpu_only),
 	cmocka_unit_test(the_node_of_another_gpu_is_taken),
 	cmocka_unit_test(the_vm_outlives_every_descriptor),

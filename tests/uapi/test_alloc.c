@@ -114,10 +114,60 @@ static void a_user_buffer_needs_memory_that_can_be_written(void **state)
 	/* Asked for read-only or not: the kernel always wants to write. */
 	assert_int_equal(mprotect(mem + 3 * PAGE, PAGE, PROT_READ), 0);
 	at = (uintptr_t)mem + 3 * PAGE;
+	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &at), -EPERM);
+	assert_int_equal(mprotect(mem + 3 * PAGE, PAGE, PROT_NONE), 0);
 	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &at), -EFAULT);
 	at = (uintptr_t)mem + 2 * PAGE;
 	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &at), 0);
 	munmap(mem, 4 * PAGE);
+}
+
+/* Whatever is wrong, and wherever: the first page that is not good decides. */
+static void every_page_of_a_user_buffer_counts(void **state)
+{
+	char *mem = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0);
+	const uint64_t start = (uintptr_t)mem;
+	uint64_t at = start;
+	struct prog p;
+
+	prog_start(&p);
+	assert_int_equal(mprotect(mem + 40 * PAGE, PAGE, PROT_READ), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 64 * PAGE, F_USERPTR, NULL, &at), -EPERM);
+	assert_int_equal(mprotect(mem + 30 * PAGE, PAGE, PROT_NONE), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 64 * PAGE, F_USERPTR, NULL, &at), -EFAULT);
+	assert_int_equal(munmap(mem + 50 * PAGE, PAGE), 0);
+	at = start + 31 * PAGE;
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 33 * PAGE, F_USERPTR, NULL, &at), -EPERM);
+	at = start + 41 * PAGE;
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 23 * PAGE, F_USERPTR, NULL, &at), -EFAULT);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 9 * PAGE, F_USERPTR, NULL, &at), 0);
+	/* Of an AQL buffer only half is asked for. */
+	at = start + 41 * PAGE;
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 18 * PAGE, F_USERPTR | F_AQL, NULL, &at), 0);
+	/* As many pages as the size fills, wherever in the first one the address is. */
+	at = start + 49 * PAGE + 4000;
+	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_USERPTR, NULL, &at), 0);
+	at = start + 49 * PAGE + 4000;
+	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE + 1, F_USERPTR, NULL, &at), -EFAULT);
+	munmap(mem, 64 * PAGE);
+}
+
+/* The CPU's view of a buffer is a device's mapping, and not memory of the program. */
+static void a_buffer_is_no_user_memory(void **state)
+{
+	uint64_t handle, offset = 0;
+	struct prog p;
+	void *m;
+
+	if (!uapi_through_shim())
+		skip();
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_VRAM | F_PUBLIC, &handle, &offset), 0);
+	assert_int_equal(uapi_mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, p.render[0],
+				   offset, &m), 0);
+	offset = (uintptr_t)m;
+	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &offset), -EFAULT);
 }
 
 static void doorbells_are_one_slice(void **state)
@@ -141,6 +191,18 @@ static void registers_are_one_page_and_mapped_through_kfd(void **state)
 	assert_int_equal(alloc_mem(&p, 1, VA(1), 2 * PAGE, F_MMIO, NULL, NULL), -EINVAL);
 	assert_int_equal(alloc_mem(&p, 1, VA(1), PAGE, F_MMIO, NULL, &offset), 0);
 	assert_int_equal(offset, (uint64_t)p.gpu[1] << 46);
+}
+
+static void gfx8_has_no_remapped_registers(void **state)
+{
+	struct prog p;
+	uint64_t offset = 0;
+
+	UAPI_NEED_MACHINE("fiji");
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 2 * PAGE, F_MMIO, NULL, &offset), -EINVAL);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_MMIO, NULL, &offset), -ENOMEM);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_DOORBELL, NULL, &offset), 0);
 }
 
 static void vram_wins_over_gtt_over_user(void **state)
@@ -268,6 +330,52 @@ static void system_memory_has_a_limit(void **state)
 	assert_int_equal(alloc_mem(&p, 0, VA(2), 60 * MIB, F_GTT, NULL, NULL), 0);
 }
 
+static void user_memory_counts_as_system_memory(void **state)
+{
+	static const char *const sets[] = { "limit.system=64MiB" };
+	char *mem = mmap(NULL, 80 * MIB, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct prog p;
+	uint64_t handle, offset = (uintptr_t)mem;
+
+	UAPI_NEED_SETS("mi210x2", sets);
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 80 * MIB, F_USERPTR, NULL, &offset), -ENOMEM);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 40 * MIB, F_USERPTR, &handle, &offset), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(2), 30 * MIB, F_GTT, NULL, NULL), -ENOMEM);
+	/* The limit is looked at before the pages are. */
+	offset = PAGE;
+	assert_int_equal(alloc_mem(&p, 1, VA(2), 30 * MIB, F_USERPTR, NULL, &offset), -ENOMEM);
+	assert_int_equal(alloc_mem(&p, 1, VA(2), MIB, F_USERPTR, NULL, &offset), -EFAULT);
+	assert_int_equal(free_mem(&p, handle), 0);
+	assert_int_equal(alloc_mem(&p, 1, VA(2), 60 * MIB, F_GTT, NULL, NULL), 0);
+	/* What was refused above is not charged; and a buffer of doorbells never is. */
+	assert_int_equal(alloc_mem(&p, 0, VA(3), 2 * PAGE, F_DOORBELL, NULL, NULL), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(4), 3 * MIB, F_GTT, NULL, NULL), 0);
+	munmap(mem, 80 * MIB);
+}
+
+static void gtt_has_a_limit_of_its_own(void **state)
+{
+	static const char *const sets[] = { "limit.ttm=32MiB" };
+	char *mem = mmap(NULL, 40 * MIB, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct prog p;
+	uint64_t offset = (uintptr_t)mem, before;
+
+	UAPI_NEED_SETS("mi210x2", sets);
+	prog_start(&p);
+	before = available(&p, 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 33 * MIB, F_GTT, NULL, NULL), -ENOMEM);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 33 * MIB, F_USERPTR, NULL, &offset), 0);
+	/* Asked for as both it lies in VRAM and is charged as GTT. */
+	assert_int_equal(alloc_mem(&p, 0, VA(2), 33 * MIB, F_GTT | F_VRAM, NULL, NULL), -ENOMEM);
+	assert_int_equal(alloc_mem(&p, 0, VA(2), 24 * MIB, F_GTT | F_VRAM, NULL, NULL), 0);
+	assert_int_equal(available(&p, 0), before);
+	assert_int_equal(alloc_mem(&p, 0, VA(3), 10 * MIB, F_GTT, NULL, NULL), -ENOMEM);
+	munmap(mem, 40 * MIB);
+}
+
 static void an_unknown_gpu_has_no_memory(void **state)
 {
 	struct kfd_ioctl_get_available_memory_args args = { .gpu_id = 0 };
@@ -367,8 +475,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_user_buffer_needs_an_address),
 	cmocka_unit_test(a_user_buffer_outside_of_user_space_is_a_fault),
 	cmocka_unit_test(a_user_buffer_needs_memory_that_can_be_written),
+	cmocka_unit_test(every_page_of_a_user_buffer_counts),
+	cmocka_unit_test(a_buffer_is_no_user_memory),
 	cmocka_unit_test(doorbells_are_one_slice),
 	cmocka_unit_test(registers_are_one_page_and_mapped_through_kfd),
+	cmocka_unit_test(gfx8_has_no_remapped_registers),
 	cmocka_unit_test(vram_wins_over_gtt_over_user),
 	cmocka_unit_test(an_aql_buffer_takes_half),
 	cmocka_unit_test(public_vram_needs_a_large_bar),
@@ -378,6 +489,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(small_buffers_count_2_mib_in_what_is_told),
 	cmocka_unit_test(processes_share_one_gpu),
 	cmocka_unit_test(system_memory_has_a_limit),
+	cmocka_unit_test(user_memory_counts_as_system_memory),
+	cmocka_unit_test(gtt_has_a_limit_of_its_own),
 	cmocka_unit_test(an_unknown_gpu_has_no_memory),
 	cmocka_unit_test(free_wants_a_handle),
 	cmocka_unit_test(a_mapped_buffer_is_busy),

@@ -192,6 +192,19 @@ static void an_offset_is_good_while_its_buffer_is(void **state)
 	assert_int_equal(uapi_mmap(NULL, PAGE, RW, MAP_SHARED, p.render[0], offset, &m), -EINVAL);
 }
 
+static void a_part_can_be_mapped_from_its_start_only(void **state)
+{
+	uint64_t handle, offset = 0;
+	struct prog p;
+	void *m;
+
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 4 * PAGE, F_VRAM, &handle, &offset), 0);
+	assert_int_equal(uapi_mmap(NULL, 2 * PAGE, RW, MAP_SHARED, p.render[0], offset, &m), 0);
+	assert_int_equal(uapi_mmap(NULL, PAGE, RW, MAP_SHARED, p.render[0], offset + PAGE, &m),
+			 -EINVAL);
+}
+
 /* The thunk reserves addresses for invisible VRAM so. */
 static void private_mappings_must_be_unusable(void **state)
 {
@@ -218,6 +231,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(only_its_own_file_can_map_a_buffer),
 	cmocka_unit_test(user_memory_and_doorbells_have_no_mapping_there),
 	cmocka_unit_test(an_offset_is_good_while_its_buffer_is),
+	cmocka_unit_test(a_part_can_be_mapped_from_its_start_only),
 	cmocka_unit_test(private_mappings_must_be_unusable),
 };
 

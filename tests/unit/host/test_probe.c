@@ -74,14 +74,14 @@ static void addresses_that_no_program_has_are_not(void **state)
 	for (size_t i = 0; i < VKF_ARRAY_SIZE(bad); i++) {
 		assert_false(host_readable((void *)bad[i], 1));
 		assert_false(host_writable((void *)bad[i], 1));
-		assert_false(host_is_memory((void *)bad[i], 1));
+		assert_int_equal(host_user_pages((void *)bad[i], 1), -EFAULT);
 		/* Nor ranges that go round. */
 		assert_false(host_readable((void *)bad[i], SIZE_MAX));
 		assert_false(host_writable((void *)bad[i], SIZE_MAX));
-		assert_false(host_is_memory((void *)bad[i], SIZE_MAX));
+		assert_int_equal(host_user_pages((void *)bad[i], SIZE_MAX), -EFAULT);
 	}
 	assert_false(host_readable(pages, SIZE_MAX));
-	assert_false(host_is_memory(pages, SIZE_MAX));
+	assert_int_equal(host_user_pages(pages, SIZE_MAX), -EFAULT);
 }
 
 static void looking_changes_nothing(void **state)
@@ -90,7 +90,7 @@ static void looking_changes_nothing(void **state)
 	for (size_t at = 0; at < page; at += 64) {
 		host_readable(pages + at, 8);
 		host_writable(pages + at, 8);
-		host_is_memory(pages + at, 8);
+		host_user_pages(pages + at, 8);
 	}
 	host_writable(pages + page, 8);
 	host_readable(pages + 3 * page, 8);
@@ -142,32 +142,32 @@ static void no_signal_is_blocked_or_sent_by_looking(void **state)
 	memset(pages, 0x5a, page);
 }
 
-static void memory_is_mapped_throughout_and_writable_at_both_ends(void **state)
+static void user_pages_are_all_looked_at_and_none_is_touched(void **state)
 {
 	unsigned char *p =
 		mmap(NULL, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned char resident[8];
 
 	assert_ptr_not_equal(p, MAP_FAILED);
-	assert_true(host_is_memory(p, 8 * page));
-	assert_true(host_is_memory(p + 1, 8 * page - 1));
-	/* Only the ends were touched. */
+	assert_int_equal(host_user_pages(p, 8 * page), 0);
+	assert_int_equal(host_user_pages(p + 1, 8 * page - 1), 0);
 	assert_int_equal(mincore(p, 8 * page, resident), 0);
-	assert_int_equal(resident[3] & 1, 0);
-	assert_int_equal(resident[0] & 1, 1);
-	assert_int_equal(resident[7] & 1, 1);
-	mprotect(p, page, PROT_READ);
-	assert_false(host_is_memory(p, 8 * page));
-	assert_true(host_is_memory(p + page, 7 * page));
-	mprotect(p + 7 * page, page, PROT_READ);
-	assert_false(host_is_memory(p + page, 7 * page));
-	assert_true(host_is_memory(p + page, 6 * page));
-	munmap(p + 3 * page, page);
-	assert_false(host_is_memory(p + page, 6 * page));
-	assert_true(host_is_memory(p + page, 2 * page));
-	assert_false(host_is_memory(p + page, 2 * page + 1));
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(resident[i] & 1, 0);
+	/* The first that is not good decides. */
+	mprotect(p + 5 * page, page, PROT_READ);
+	assert_int_equal(host_user_pages(p, 8 * page), -EPERM);
+	assert_int_equal(host_user_pages(p, 5 * page), 0);
+	mprotect(p + 3 * page, page, PROT_NONE);
+	assert_int_equal(host_user_pages(p, 8 * page), -EFAULT);
+	assert_int_equal(host_user_pages(p + 4 * page, 4 * page), -EPERM);
+	munmap(p + 4 * page, page);
+	assert_int_equal(host_user_pages(p + 4 * page, 4 * page), -EFAULT);
+	assert_int_equal(host_user_pages(p + 5 * page, 3 * page), -EPERM);
+	assert_int_equal(host_user_pages(p + 6 * page, 2 * page), 0);
+	assert_int_equal(host_user_pages(p + 2 * page, page + 1), -EFAULT);
 	munmap(p, 8 * page);
-	assert_false(host_is_memory(p, page));
+	assert_int_equal(host_user_pages(p, page), -EFAULT);
 }
 
 int main(void)
@@ -181,7 +181,7 @@ int main(void)
 		T(looking_changes_nothing),
 		T(no_store_of_others_is_lost),
 		T(no_signal_is_blocked_or_sent_by_looking),
-		cmocka_unit_test(memory_is_mapped_throughout_and_writable_at_both_ends),
+		cmocka_unit_test(user_pages_are_all_looked_at_and_none_is_touched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
