@@ -122,7 +122,9 @@ void vkf_join(struct vkf_task *task)
 
 void vkf_task_init(struct vkf_task *task, const char *name)
 {
-	*task = (struct vkf_task){ .name = name };
+	static atomic_uint last_id;
+
+	*task = (struct vkf_task){ .name = name, .id = atomic_fetch_add(&last_id, 1) + 1 };
 	atomic_init(&task->interrupted, false);
 	atomic_init(&task->waiting, false);
 	vkf_list_init(&task->wait);

@@ -32,6 +32,8 @@ struct vkf_mutex;
 /* struct vkf_task - the part every back end embeds in its own task */
 struct vkf_task {
 	const char *name;
+	uint32_t id;             /* of all tasks its own, never 0 */
+	uint32_t client;         /* the client it works for, 0: none; its own, see base/trace.h */
 	atomic_bool interrupted; /* a signal is pending: interruptible waits return -ERESTARTSYS */
 	struct vkf_list wait;    /* in a vkf_cond or vkf_mutex; protected by that object's guard */
 	atomic_bool waiting;     /* @wait is linked */

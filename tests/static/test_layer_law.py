@@ -20,12 +20,12 @@ import subprocess
 import sys
 
 COMPOSED = {"driver", "lib", "daemon", "cli"}
-USES_SPEC = {"mm", "gpu", "machine"}
+USES_SPEC = {"base", "mm", "gpu", "machine", "trace"}
 PUBLIC = {"lib", "cli"}  # may include include/vkfd
 WITHOUT_BASE = {"shim"}
 
 # Headers of the language, and of what is pure: no layer of PURE includes others.
-PURE = {"base", "mm", "gpu", "topology", "machine", "kfd", "drm", "driver"}
+PURE = {"base", "mm", "gpu", "topology", "trace", "machine", "kfd", "drm", "driver"}
 LANGUAGE = set("""
     ctype.h errno.h inttypes.h limits.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
     stdlib.h string.h strings.h
