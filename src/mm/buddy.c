@@ -18,7 +18,7 @@ static struct mm_buddy_pair *pair_get(struct mm_buddy *b)
 {
 	struct mm_buddy_pair *pair = b->spare;
 
-	if (!pair)
+	if (b->n_spare <= b->n_kept)
 		return vkf_zalloc(sizeof(*pair));
 	b->spare = pair->next;
 	b->n_spare--;
@@ -27,7 +27,7 @@ static struct mm_buddy_pair *pair_get(struct mm_buddy *b)
 
 static void pair_put(struct mm_buddy *b, struct mm_buddy_pair *pair)
 {
-	if (b->n_spare >= MAX_SPARE) {
+	if (b->n_spare >= MAX_SPARE + b->n_kept) {
 		vkf_free(pair);
 		return;
 	}
@@ -151,46 +151,83 @@ void mm_buddy_free(struct mm_buddy *b, struct mm_buddy_block *blocks)
 	}
 }
 
-/* Take the halves on one side until the block has @order; on failure it is as it was. */
+/* Take the halves that hold @offset until the block has @order; on failure it is as it was. */
 static struct mm_buddy_block *split_down(struct mm_buddy *b, struct mm_buddy_block *block,
-					 unsigned int order, bool upper)
+					 unsigned int order, uint64_t offset)
 {
 	while (block->order > order) {
 		if (split(b, block)) {
 			merge(b, block);
 			return NULL;
 		}
-		block = &block->pair->half[upper];
+		block = &block->pair->half[offset >= block->pair->half[1].offset];
 	}
 	return block;
 }
 
-/* The outermost free block on one side in which @order fits, or NULL. */
-static struct mm_buddy_block *find_free(struct mm_buddy *b, int order, bool upper)
+/* struct place - where a block of @order bytes may lie, and where it will */
+struct place {
+	uint64_t start, end; /* multiples of @bytes */
+	uint64_t bytes, at;
+	int order;
+	bool upper;
+};
+
+static struct place place_init(const struct mm_buddy *b, const struct mm_buddy_request *req,
+			       int order)
 {
-	struct mm_buddy_block *block = &b->root;
+	uint64_t bytes = order_bytes(b, (unsigned int)order);
+	uint64_t end = req->end ? VKF_MIN(req->end, b->size) : b->size;
 
-	if (block->best < order)
+	return (struct place){
+		.start = VKF_ALIGN_UP(req->start, bytes),
+		.end = VKF_ALIGN_DOWN(end, bytes),
+		.bytes = bytes,
+		.order = order,
+		.upper = req->top_down,
+	};
+}
+
+/* In a free block: at its outer end, as far as that is within bounds. */
+static bool fit(const struct mm_buddy *b, const struct mm_buddy_block *block, struct place *p)
+{
+	uint64_t lo = VKF_MAX(block->offset, p->start), hi = VKF_MIN(block_end(b, block), p->end);
+
+	if (hi < lo || hi - lo < p->bytes)
+		return false;
+	p->at = p->upper ? hi - p->bytes : lo;
+	return true;
+}
+
+/*
+ * The outermost free block on one side in which it fits, or NULL. A block that is all within
+ * bounds and has a free one large enough is never searched in vain, so only the paths along the
+ * two bounds are.
+ */
+static struct mm_buddy_block *find_free(const struct mm_buddy *b, struct mm_buddy_block *block,
+					struct place *p)
+{
+	struct mm_buddy_block *found;
+
+	if (block->best < p->order || block->offset >= p->end || block_end(b, block) <= p->start)
 		return NULL;
-	while (block->state == BLOCK_SPLIT) {
-		struct mm_buddy_block *near = &block->pair->half[upper];
-
-		block = near->best >= order ? near : &block->pair->half[!upper];
-	}
-	return block;
+	if (block->state == BLOCK_FREE)
+		return fit(b, block, p) ? block : NULL;
+	found = find_free(b, &block->pair->half[p->upper], p);
+	return found ? found : find_free(b, &block->pair->half[!p->upper], p);
 }
 
 static int take_block(struct mm_buddy *b, int order, const struct mm_buddy_request *req,
 		      struct mm_buddy_block **ret_block)
 {
-	struct mm_buddy_block *block = find_free(b, order, req->top_down);
+	struct place p = place_init(b, req, order);
+	struct mm_buddy_block *block = find_free(b, &b->root, &p);
 	unsigned int fresh;
 
-	/* The lowest one is beyond the bound, so every one is. */
-	if (!block || (req->end && block->offset + order_bytes(b, (unsigned int)order) > req->end))
+	if (!block)
 		return -ENOSPC;
 	fresh = block->order;
-	block = split_down(b, block, (unsigned int)order, req->top_down);
+	block = split_down(b, block, (unsigned int)order, p.at);
 	if (!block)
 		return -ENOMEM;
 	mark_used(b, block, fresh);
@@ -208,7 +245,6 @@ int mm_buddy_alloc(struct mm_buddy *b, const struct mm_buddy_request *req,
 	int r = 0;
 
 	VKF_ASSERT(req->size && VKF_IS_ALIGNED(req->size, req->min_block));
-	VKF_ASSERT(!req->end || !req->top_down);
 	if (left > b->n_free)
 		return -ENOSPC;
 	while (left) {
@@ -295,6 +331,7 @@ static void run_extend(struct run_search *s, uint64_t start, uint64_t end)
 {
 	uint64_t size = s->req->size, at;
 
+	start = VKF_MAX(start, s->req->start);
 	if (s->req->end)
 		end = VKF_MIN(end, s->req->end);
 	if (start >= end)
@@ -329,23 +366,74 @@ int mm_buddy_alloc_contiguous(struct mm_buddy *b, const struct mm_buddy_request 
 {
 	struct run_search s = { .b = b, .req = req, .end = UINT64_MAX };
 	struct mm_buddy_block *block;
-	int order;
+	struct place p;
 
 	VKF_ASSERT(req->size && VKF_IS_ALIGNED(req->size, UINT64_C(1) << b->shift));
 	if (req->size > b->n_free)
 		return -ENOSPC;
-	order = order_above(b, VKF_MAX(req->size, req->min_block));
-	block = find_free(b, order, req->top_down);
-	if (block && !(req->end && block->offset + req->size > req->end)) {
-		uint64_t at = block->offset;
-
-		if (req->top_down)
-			at = block_end(b, block) - order_bytes(b, (unsigned int)order);
-		return carve(b, block, at, req->size, ret_blocks);
-	}
+	p = place_init(b, req, order_above(b, VKF_MAX(req->size, req->min_block)));
+	block = find_free(b, &b->root, &p);
+	if (block)
+		return carve(b, block, p.at, req->size, ret_blocks);
 	/* No single block is large enough, but neighbours may be. */
 	run_walk(&s, &b->root);
 	return s.any ? carve(b, &b->root, s.found, req->size, ret_blocks) : -ENOSPC;
+}
+
+/* ------------------------------------------------ one chunk, for good */
+
+static const struct mm_buddy_block *leaf_at(const struct mm_buddy *b, uint64_t offset)
+{
+	const struct mm_buddy_block *block = &b->root;
+
+	while (block->state == BLOCK_SPLIT)
+		block = &block->pair->half[offset >= block->pair->half[1].offset];
+	return block;
+}
+
+bool mm_buddy_is_free(const struct mm_buddy *b, uint64_t offset)
+{
+	return offset < b->size && leaf_at(b, offset)->state == BLOCK_FREE;
+}
+
+int mm_buddy_keep(struct mm_buddy *b)
+{
+	/* A chunk is cut out of a block by one split for each order above it. */
+	unsigned int n = b->n_kept + b->root.order;
+
+	while (b->n_spare < n) {
+		struct mm_buddy_pair *pair = vkf_zalloc(sizeof(*pair));
+
+		if (!pair)
+			return -ENOMEM;
+		pair->next = b->spare;
+		b->spare = pair;
+		b->n_spare++;
+	}
+	b->n_kept = n;
+	return 0;
+}
+
+void mm_buddy_unkeep(struct mm_buddy *b)
+{
+	VKF_ASSERT(b->n_kept >= b->root.order);
+	b->n_kept -= b->root.order;
+}
+
+struct mm_buddy_block *mm_buddy_withdraw(struct mm_buddy *b, uint64_t offset)
+{
+	struct mm_buddy_block *block;
+	unsigned int fresh;
+
+	if (!mm_buddy_is_free(b, offset))
+		return NULL;
+	mm_buddy_unkeep(b);
+	block = (struct mm_buddy_block *)leaf_at(b, offset);
+	fresh = block->order;
+	block = split_down(b, block, 0, offset);
+	VKF_ASSERT(block);
+	mark_used(b, block, fresh);
+	return block;
 }
 
 /* ------------------------------------------------ life */
@@ -471,6 +559,8 @@ const char *mm_buddy_check(const struct mm_buddy *b)
 	struct tally t = { 0 };
 	const char *why = check_node(b, &b->root, &t);
 
+	if (!why && b->n_spare < b->n_kept)
+		why = "fewer pairs are spare than are kept";
 	if (!why && t.free != b->n_free)
 		why = "free blocks do not add up to what is free";
 	if (!why && t.free + t.used != b->size)
@@ -478,24 +568,74 @@ const char *mm_buddy_check(const struct mm_buddy *b)
 	return why;
 }
 
-static void count_orders(const struct mm_buddy_block *block, uint64_t *n_free)
+/* struct report_walk - over free blocks, in order of offset */
+struct report_walk {
+	const struct mm_buddy *b;
+	struct mm_buddy_report *report;
+	uint64_t run, run_end; /* the free run so far, and where it ends */
+};
+
+static void report_free(struct report_walk *w, const struct mm_buddy_block *block)
 {
-	if (block->state == BLOCK_FREE)
-		n_free[block->order]++;
-	if (block->state != BLOCK_SPLIT)
+	uint64_t bytes = order_bytes(w->b, block->order);
+
+	w->report->n_free[block->order]++;
+	w->report->free += bytes;
+	w->report->largest_block = VKF_MAX(w->report->largest_block, bytes);
+	w->run = block->offset == w->run_end ? w->run + bytes : bytes;
+	w->run_end = block->offset + bytes;
+	w->report->largest_run = VKF_MAX(w->report->largest_run, w->run);
+}
+
+static void report_block(struct report_walk *w, const struct mm_buddy_block *block)
+{
+	if (block->best < 0)
 		return;
-	count_orders(&block->pair->half[0], n_free);
-	count_orders(&block->pair->half[1], n_free);
+	if (block->state == BLOCK_FREE) {
+		report_free(w, block);
+		return;
+	}
+	report_block(w, &block->pair->half[0]);
+	report_block(w, &block->pair->half[1]);
+}
+
+void mm_buddy_report(const struct mm_buddy *b, struct mm_buddy_report *ret_report)
+{
+	struct report_walk w = { .b = b, .report = ret_report };
+
+	*ret_report = (struct mm_buddy_report){ .n_orders = b->root.order + 1u };
+	report_block(&w, &b->root);
+}
+
+uint64_t mm_buddy_unusable(const struct mm_buddy *b, const struct mm_buddy_report *report,
+			   uint64_t block)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < report->n_orders && order_bytes(b, i) < block; i++)
+		sum += report->n_free[i] << (i + b->shift);
+	return sum;
 }
 
 void mm_buddy_print(const struct mm_buddy *b, struct mm_print *p)
 {
-	uint64_t n_free[64] = { 0 };
+	struct mm_buddy_report report;
 
-	count_orders(&b->root, n_free);
-	for (unsigned int i = 0; i <= b->root.order; i++) {
-		if (n_free[i])
-			mm_print(p, "  %" PRIu64 " free of %" PRIu64 " KiB\n", n_free[i],
-				 order_bytes(b, i) >> 10);
+	mm_buddy_report(b, &report);
+	mm_print_row(p, "fragmentation");
+	mm_print_bytes(p, "free", report.free);
+	mm_print_bytes(p, "largest_block", report.largest_block);
+	mm_print_bytes(p, "largest_run", report.largest_run);
+	mm_print_bytes(p, "unusable_for_2mib", mm_buddy_unusable(b, &report, VKF_HUGE_SIZE));
+	mm_print_end(p);
+	mm_print_list(p, "free_blocks");
+	for (unsigned int i = 0; i < report.n_orders; i++) {
+		if (!report.n_free[i])
+			continue;
+		mm_print_row(p, NULL);
+		mm_print_bytes(p, "size", order_bytes(b, i));
+		mm_print_u64(p, "n", report.n_free[i]);
+		mm_print_end(p);
 	}
+	mm_print_end(p);
 }

@@ -17,10 +17,16 @@
  * the next split.
  *
  * An allocation is a list of blocks. Nothing is changed when it fails.
+ *
+ * A chunk that must never be given out again is withdrawn: at once when it is free,
+ * else it is set aside first (mm_buddy_keep(), which may fail), so that taking it when
+ * its owner gives it back (mm_buddy_withdraw()) needs no memory.
  */
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/macro.h"
+
+#define MM_BUDDY_ORDERS 64
 
 struct mm_buddy_pair;
 struct mm_print;
@@ -43,6 +49,7 @@ struct mm_buddy {
 	unsigned int shift;           /* log2 of a chunk */
 	struct mm_buddy_pair *spare;  /* unused pairs */
 	unsigned int n_spare;
+	unsigned int n_kept;          /* of the spare pairs: only for what mm_buddy_keep() was told of */
 };
 
 /* @size is rounded down to chunks of 1 << @shift bytes. Return: 0, -EINVAL (no chunk), -ENOMEM. */
@@ -53,7 +60,7 @@ void mm_buddy_fini(struct mm_buddy *b);
 struct mm_buddy_request {
 	uint64_t size;                 /* bytes, whole chunks, > 0 */
 	uint64_t min_block, max_block; /* powers of two; size is a multiple of min_block */
-	uint64_t end;                  /* blocks lie below it; bottom-up only, 0: no bound */
+	uint64_t start, end;           /* blocks lie in [start, end); end 0: no upper bound */
 	bool top_down;
 };
 
@@ -66,8 +73,8 @@ struct mm_buddy_request {
  */
 int mm_buddy_alloc(struct mm_buddy *b, const struct mm_buddy_request *req,
 		   struct mm_buddy_block **ret_blocks);
-/* The same in one piece, aligned to min_block, as a list in order of offset; max_block is not
- * looked at. */
+/* The same in one piece, aligned to min_block (offset, not length), as a list in order of offset;
+ * max_block is not looked at. */
 int mm_buddy_alloc_contiguous(struct mm_buddy *b, const struct mm_buddy_request *req,
 			      struct mm_buddy_block **ret_blocks);
 /* NULL is fine. */
@@ -81,7 +88,35 @@ static inline uint64_t mm_buddy_block_size(const struct mm_buddy *b,
 
 /* What does not hold, or NULL. */
 const char *mm_buddy_check(const struct mm_buddy *b);
-/* How much is free in blocks of each order. */
+
+/* Provide for one mm_buddy_withdraw(). Return: 0 or -ENOMEM. */
+int mm_buddy_keep(struct mm_buddy *b);
+/* What was provided will not be needed. */
+void mm_buddy_unkeep(struct mm_buddy *b);
+/*
+ * Take the chunk at @offset if it is free, with what one mm_buddy_keep() provided, which is used up
+ * then. It is freed like any other, so whoever has the block never does that, except at the end.
+ *
+ * Return: its block, or NULL when it is not free.
+ */
+struct mm_buddy_block *mm_buddy_withdraw(struct mm_buddy *b, uint64_t offset);
+bool mm_buddy_is_free(const struct mm_buddy *b, uint64_t offset);
+
+/* struct mm_buddy_report - how what is free is cut up; all sizes are in bytes */
+struct mm_buddy_report {
+	uint64_t n_free[MM_BUDDY_ORDERS]; /* free blocks of each order */
+	unsigned int n_orders;            /* that this space can have */
+	uint64_t free;
+	uint64_t largest_block;
+	uint64_t largest_run;             /* free bytes without a gap, of whatever blocks */
+};
+
+/* Walks over all nodes. */
+void mm_buddy_report(const struct mm_buddy *b, struct mm_buddy_report *ret_report);
+/* How much of what is free lies in blocks smaller than @block bytes, a power of two. */
+uint64_t mm_buddy_unusable(const struct mm_buddy *b, const struct mm_buddy_report *report,
+			   uint64_t block);
+/* The report, as fields of the object that is being printed. */
 void mm_buddy_print(const struct mm_buddy *b, struct mm_print *p);
 
 #endif

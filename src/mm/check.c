@@ -324,8 +324,11 @@ static const char *check_device(struct mm_device *dev, bool idle)
 	      "aligned VRAM is not the sum of the buffers");
 	CHECK(dev->quota.pinned == s.pinned, "pinned VRAM is not the sum of the buffers");
 	CHECK(idle ? n_tables == s.tables : n_tables >= s.tables, "a page table in VRAM is lost");
-	CHECK(dev->vram.man.used == s.vram + n_tables * VKF_PAGE_SIZE,
+	CHECK(dev->vram.man.used ==
+		      s.vram + (n_tables + dev->vram.n_retired) * VKF_PAGE_SIZE,
 	      "VRAM in use is not the sum of buffers and tables");
+	CHECK(dev->quota.bad == (dev->vram.n_retired + dev->vram.n_retiring) * VKF_PAGE_SIZE,
+	      "bad pages in the limit are not those of VRAM");
 	CHECK(dev->vram.man.n_resources == s.n_vram + n_tables, "a VRAM resource is lost");
 	CHECK(dev->vram.man.lru.n == s.lru_vram, "VRAM's LRU list has something else in it");
 	CHECK(dev->gtt.man.used == s.gtt && dev->gtt.man.n_resources == s.n_gtt,

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include "base/bitmap.h"
 #include "base/env.h"
-#include "mm/print.h"
 #include "mm/private.h"
 
 static int init_spaces(struct mm_client *client)
@@ -140,53 +139,6 @@ void mm_client_free_table(struct mm_client *client, uint32_t index)
 struct mm_pt_words *mm_client_table(struct mm_client *client, uint32_t index)
 {
 	return (struct mm_pt_words *)client->config.pt_base + index;
-}
-
-static const char *kind_name(enum mm_bo_kind kind)
-{
-	static const char *const names[] = {
-		[MM_BO_VRAM] = "VRAM",
-		[MM_BO_GTT] = "GTT",
-		[MM_BO_USERPTR] = "user pages",
-		[MM_BO_BAR] = "BAR",
-	};
-
-	return names[kind];
-}
-
-static void print_vms(struct mm_client *client, struct mm_print *p)
-{
-	struct mm_vm *vm;
-
-	vkf_mutex_lock(&client->lock);
-	vkf_list_for_each(vm, &client->vms, link) {
-		vkf_mutex_lock(&vm->lock);
-		mm_print(p, "VM on GPU %u: %" PRIu64 " mappings, %" PRIu64 " page tables\n",
-			 vm->dev->config.index, (uint64_t)vm->va.ranges.n, vm->pt.n_tables);
-		vkf_mutex_unlock(&vm->lock);
-	}
-	vkf_mutex_unlock(&client->lock);
-}
-
-void mm_client_print(struct mm_client *client, struct mm_print *p)
-{
-	uint64_t n[MM_BO_BAR + 1] = { 0 }, bytes[MM_BO_BAR + 1] = { 0 };
-	struct mm_bo *bo;
-
-	print_vms(client, p);
-	vkf_mutex_lock(&client->space_lock);
-	vkf_list_for_each(bo, &client->bos, link) {
-		n[bo->kind]++;
-		bytes[bo->kind] += bo->size;
-	}
-	for (enum mm_bo_kind kind = 0; kind <= MM_BO_BAR; kind++) {
-		if (n[kind])
-			mm_print(p, "%s: %" PRIu64 " buffers, %" PRIu64 " KiB\n", kind_name(kind),
-				 n[kind], bytes[kind] >> 10);
-	}
-	mm_print(p, "arena: %" PRIu64 " of %" PRIu64 " KiB\n",
-		 (client->arena.size - client->arena.n_free) >> 10, client->arena.size >> 10);
-	vkf_mutex_unlock(&client->space_lock);
 }
 
 _Static_assert(sizeof(struct mm_pt_words) == MM_PT_BYTES, "a table is entries and links");

@@ -59,9 +59,4 @@ int mm_client_create(struct mm_system *system, const struct mm_client_config *co
  */
 void mm_client_destroy(struct mm_client *client);
 
-struct mm_print;
-
-/* Its VMs, buffers and arena, for people. */
-void mm_client_print(struct mm_client *client, struct mm_print *p);
-
 #endif

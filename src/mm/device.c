@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include "base/env.h"
-#include "mm/print.h"
 #include "mm/private.h"
 
 static uint64_t gtt_bytes(const struct mm_device_config *config, const struct mm_system *system)
@@ -84,10 +83,11 @@ uint64_t mm_device_available(struct mm_device *dev)
 	return mm_quota_available(&dev->system->quota, &dev->quota);
 }
 
-void mm_device_print(struct mm_device *dev, struct mm_print *p)
+int mm_device_retire_page(struct mm_device *dev, uint64_t offset)
 {
-	mm_print(p, "GPU %u: %" PRIu64 " page tables\n", dev->config.index,
-		 (uint64_t)atomic_load_explicit(&dev->n_tables, memory_order_relaxed));
-	mm_manager_print(&dev->vram.man, p);
-	mm_manager_print(&dev->gtt.man, p);
+	int r = mm_vram_retire(&dev->vram, offset);
+
+	if (!r)
+		mm_quota_add_bad(&dev->system->quota, &dev->quota, VKF_PAGE_SIZE);
+	return r;
 }

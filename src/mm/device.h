@@ -57,13 +57,16 @@ struct mm_device_usage {
 	uint64_t vram_total, visible_total, gtt_used, gtt_total;
 };
 
-struct mm_print;
-
 void mm_device_usage(struct mm_device *dev, struct mm_device_usage *ret_usage);
 /* AMDKFD_IOC_AVAILABLE_MEMORY: total less aligned use, pinned and page-table reserve, rounded down
  * to 2 MiB, never below 0. */
 uint64_t mm_device_available(struct mm_device *dev);
-/* Its managers, for people. */
-void mm_device_print(struct mm_device *dev, struct mm_print *p);
+/**
+ * mm_device_retire_page() - the page of VRAM at @offset is bad
+ *
+ * Nobody gets it again, and the limit of VRAM is a page less from now on; its owner, if it has one,
+ * keeps it until he gives it back. Return: 0, -EINVAL, -EEXIST, -ENOMEM: see mm_vram_retire().
+ */
+int mm_device_retire_page(struct mm_device *dev, uint64_t offset);
 
 #endif

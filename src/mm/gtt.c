@@ -2,7 +2,6 @@
 #include "mm/gtt.h"
 
 #include <errno.h>
-#include "mm/print.h"
 
 int mm_bus_init(struct mm_bus *bus, uint64_t base, uint64_t bytes)
 {
@@ -109,15 +108,10 @@ static const char *gtt_check(struct mm_manager *man)
 	return why ? why : mm_lru_check(&man->lru);
 }
 
-static void gtt_print(struct mm_manager *man, struct mm_print *p)
-{
-}
-
 static const struct mm_manager_ops gtt_ops = {
 	.alloc = gtt_alloc,
 	.free = gtt_free,
 	.check = gtt_check,
-	.print = gtt_print,
 };
 
 void mm_gtt_init(struct mm_gtt *gtt, struct mm_bus *bus, const char *name, uint64_t size)

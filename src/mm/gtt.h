@@ -7,8 +7,10 @@
  *
  * mm_bus is the space of bus addresses of all system pages of the machine: as much
  * as there is RAM. A GTT manager counts how many of them one GPU has bound, up to a
- * limit, and takes addresses from that space. Pages of clients (USERPTR) have
- * addresses from it as well, through a manager that counts without a limit.
+ * limit (-ENOSPC beyond it, as amdgpu_gtt_mgr says), and takes addresses from that
+ * space. Pages of clients (USERPTR) have addresses from it as well, through a manager
+ * that counts without a limit of its own (amdgpu_preempt_mgr): it says -ENOSPC only
+ * when there is no address left.
  *
  * Any pages will do for a system buffer, so a fragmented space never refuses one; a
  * multiple of 2 MiB gets blocks of 2 MiB while there are some.
@@ -31,7 +33,7 @@ struct mm_gtt {
 	struct mm_bus *bus;
 };
 
-/* @name: "GTT" or "user pages"; @size: the limit, UINT64_MAX for none. */
+/* @name: "GTT" or "user pages"; @size: the limit, UINT64_MAX for none: the preemptible kind. */
 void mm_gtt_init(struct mm_gtt *gtt, struct mm_bus *bus, const char *name, uint64_t size);
 void mm_gtt_fini(struct mm_gtt *gtt);
 

@@ -19,8 +19,10 @@ struct mm_resource;
 
 struct mm_placement {
 	bool contiguous;  /* one range is tried first */
+	bool one_range;   /* and nothing else will do: for what is pinned for a peer */
 	bool cpu_access;  /* bottom-up, and in what the CPU can see; else top-down */
 	bool kernel_user; /* may use what is kept back from others */
+	uint64_t start, end; /* VRAM offsets: all of it lies in [start, end); end 0: no upper bound */
 };
 
 /* What a buffer made from @params wishes. */

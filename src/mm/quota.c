@@ -14,14 +14,17 @@ static uint64_t default_system_limit(uint64_t ram)
 	return limit < 2 * SYSTEM_RESERVE ? limit / 2 : limit - SYSTEM_RESERVE;
 }
 
-void mm_quota_init(struct mm_quota *q, uint64_t ram, uint64_t system_limit, uint64_t ttm_limit)
+void mm_quota_init(struct mm_quota *q, const struct mm_quota_config *config)
 {
+	uint64_t ram = config->ram;
+
 	vkf_mutex_init(&q->lock, VKF_RANK_LEAF);
-	q->system_limit = system_limit ? system_limit : default_system_limit(ram);
-	q->ttm_limit = ttm_limit ? ttm_limit : ram / 2;
+	q->system_limit = config->system_limit ? config->system_limit : default_system_limit(ram);
+	q->ttm_limit = config->ttm_limit ? config->ttm_limit : ram / 2;
 	q->system_used = 0;
 	q->ttm_used = 0;
 	q->total = ram;
+	q->overcommit = config->overcommit;
 }
 
 void mm_quota_fini(struct mm_quota *q)
@@ -46,13 +49,20 @@ void mm_quota_remove_gpu(struct mm_quota *q, struct mm_quota_gpu *gpu)
 	vkf_mutex_unlock(&q->lock);
 }
 
-/* What is left of VRAM when @used, page tables and pinned memory are taken away; never below 0. */
+static uint64_t table_reserve(const struct mm_quota *q)
+{
+	return VKF_MAX(q->total >> PT_RESERVE_SHIFT, PT_RESERVE_MIN);
+}
+
+/* What is left of VRAM when @used, page tables, bad and pinned memory are taken away; never
+ * below 0. */
 static uint64_t vram_rest(const struct mm_quota *q, const struct mm_quota_gpu *gpu, uint64_t used)
 	VKF_REQUIRES(q->lock)
 {
-	uint64_t reserved = VKF_MAX(q->total >> PT_RESERVE_SHIFT, PT_RESERVE_MIN);
-	uint64_t taken = used + gpu->pinned + reserved;
+	uint64_t taken = gpu->pinned + gpu->bad + table_reserve(q);
 
+	if (!q->overcommit)
+		taken += used;
 	return taken < gpu->size ? gpu->size - taken : 0;
 }
 
@@ -134,6 +144,29 @@ void mm_quota_unpin(struct mm_quota *q, struct mm_quota_gpu *gpu, uint64_t bytes
 	vkf_mutex_lock(&q->lock);
 	VKF_ASSERT(gpu->pinned >= bytes);
 	gpu->pinned -= bytes;
+	vkf_mutex_unlock(&q->lock);
+}
+
+void mm_quota_add_bad(struct mm_quota *q, struct mm_quota_gpu *gpu, uint64_t bytes)
+{
+	vkf_mutex_lock(&q->lock);
+	gpu->bad += bytes;
+	vkf_mutex_unlock(&q->lock);
+}
+
+void mm_quota_usage(struct mm_quota *q, const struct mm_quota_gpu *gpu,
+		    struct mm_quota_usage *ret_usage)
+{
+	vkf_mutex_lock(&q->lock);
+	*ret_usage = (struct mm_quota_usage){
+		.size = gpu->size,
+		.used = gpu->used,
+		.used_aligned = gpu->used_aligned,
+		.pinned = gpu->pinned,
+		.bad = gpu->bad,
+		.page_tables = table_reserve(q),
+		.rest = vram_rest(q, gpu, gpu->used),
+	};
 	vkf_mutex_unlock(&q->lock);
 }
 

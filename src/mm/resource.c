@@ -44,12 +44,36 @@ void mm_manager_usage(struct mm_manager *man, uint64_t *ret_used)
 	vkf_mutex_unlock(&man->lock);
 }
 
-void mm_manager_print(struct mm_manager *man, struct mm_print *p)
+static uint64_t evictable(const struct mm_manager *man)
+{
+	const struct mm_lru_node *node = NULL;
+	uint64_t bytes = 0;
+
+	while ((node = mm_lru_next(&man->lru, node)))
+		bytes += vkf_container_of(node, const struct mm_resource, lru)->bytes;
+	return bytes;
+}
+
+/* No limit is printed for one that has none. */
+void mm_manager_print(struct mm_manager *man, const char *name, struct mm_print *p)
 {
 	vkf_mutex_lock(&man->lock);
-	mm_print(p, "%s: %" PRIu64 " of %" PRIu64 " KiB in %" PRIu64 ", %" PRIu64 " evictable\n",
-		 man->name, man->used >> 10, man->size >> 10, man->n_resources, man->lru.n);
-	man->ops->print(man, p);
+	mm_print_object(p, name);
+	mm_print_row(p, "usage");
+	if (man->size != UINT64_MAX)
+		mm_print_bytes(p, "size", man->size);
+	mm_print_bytes(p, "used", man->used);
+	mm_print_u64(p, "resources", man->n_resources);
+	mm_print_end(p);
+	mm_print_row(p, "lru");
+	mm_print_u64(p, "discardable", man->lru.n_of[MM_LRU_DISCARDABLE]);
+	mm_print_u64(p, "user", man->lru.n_of[MM_LRU_USER]);
+	mm_print_u64(p, "kernel", man->lru.n_of[MM_LRU_KERNEL]);
+	mm_print_bytes(p, "evictable", evictable(man));
+	mm_print_end(p);
+	if (man->ops->print)
+		man->ops->print(man, p);
+	mm_print_end(p);
 	vkf_mutex_unlock(&man->lock);
 }
 
@@ -74,6 +98,20 @@ void mm_resource_touch(struct mm_resource *res)
 	vkf_mutex_lock(&res->man->lock);
 	mm_lru_touch(&res->man->lru, &res->lru);
 	vkf_mutex_unlock(&res->man->lock);
+}
+
+void mm_resource_set_bulk(struct mm_resource *res, struct mm_lru_bulk *bulk)
+{
+	vkf_mutex_lock(&res->man->lock);
+	mm_lru_set_bulk(&res->man->lru, &res->lru, bulk);
+	vkf_mutex_unlock(&res->man->lock);
+}
+
+void mm_manager_touch_bulk(struct mm_manager *man, struct mm_lru_bulk *bulk)
+{
+	vkf_mutex_lock(&man->lock);
+	mm_lru_touch_bulk(&man->lru, bulk);
+	vkf_mutex_unlock(&man->lock);
 }
 
 /* Take in the next block, and all that follow it without a gap. */

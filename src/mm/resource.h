@@ -6,9 +6,9 @@
  * DOC: Resources and their managers
  *
  * A manager hands out one kind of memory: VRAM of a GPU, GTT of a GPU, bus addresses
- * of client pages. What it hands out for one buffer or page table is a resource: a
- * list of blocks in the manager's space, which is VRAM offsets for VRAM and bus
- * addresses for the others.
+ * of client pages, system memory that no GPU sees. What it hands out for one buffer
+ * or page table is a resource: a list of blocks in the manager's space, which is VRAM
+ * offsets for VRAM, nothing for system memory, and bus addresses for the others.
  *
  * A resource is changed only by its owner, under the reservation that protects the
  * owner's place; its LRU node is protected by the manager's lock.
@@ -40,6 +40,7 @@ struct mm_manager_ops {
 	void (*free)(struct mm_manager *man, struct mm_resource *res);
 	/* What does not hold, or NULL. */
 	const char *(*check)(struct mm_manager *man);
+	/* What only this kind has, as fields of its object; the lock is held. */
 	void (*print)(struct mm_manager *man, struct mm_print *p);
 };
 
@@ -65,13 +66,17 @@ int mm_manager_alloc(struct mm_manager *man, const struct mm_placement *placemen
 /* Whatever list it is in. @res is placed nowhere afterwards; it may be that already. */
 void mm_resource_free(struct mm_resource *res);
 void mm_manager_usage(struct mm_manager *man, uint64_t *ret_used);
-void mm_manager_print(struct mm_manager *man, struct mm_print *p);
+/* As an object of that name. */
+void mm_manager_print(struct mm_manager *man, const char *name, struct mm_print *p);
 
 /* May be evicted from now on, or not any more. */
 void mm_resource_make_evictable(struct mm_resource *res, struct mm_bo *bo,
 				enum mm_lru_priority priority);
 void mm_resource_make_unevictable(struct mm_resource *res);
 void mm_resource_touch(struct mm_resource *res);
+/* See mm_lru_set_bulk() and mm_lru_touch_bulk(). @bulk is of the resource's manager, or NULL. */
+void mm_resource_set_bulk(struct mm_resource *res, struct mm_lru_bulk *bulk);
+void mm_manager_touch_bulk(struct mm_manager *man, struct mm_lru_bulk *bulk);
 
 /* struct mm_walk - a walk through the addresses of a resource, neighbours joined */
 struct mm_walk {

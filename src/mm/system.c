@@ -3,11 +3,16 @@
 
 #include <errno.h>
 #include "base/env.h"
-#include "mm/print.h"
 #include "mm/private.h"
 
 int mm_system_create(const struct mm_system_config *config, struct mm_system **ret_system)
 {
+	const struct mm_quota_config quota = {
+		.ram = config->ram_bytes,
+		.system_limit = config->system_limit,
+		.ttm_limit = config->ttm_limit,
+		.overcommit = config->overcommit,
+	};
 	struct mm_system *system = vkf_zalloc(sizeof(*system));
 	int r;
 
@@ -18,7 +23,7 @@ int mm_system_create(const struct mm_system_config *config, struct mm_system **r
 		vkf_free(system);
 		return r;
 	}
-	mm_quota_init(&system->quota, config->ram_bytes, config->system_limit, config->ttm_limit);
+	mm_quota_init(&system->quota, &quota);
 	mm_gtt_init(&system->user, &system->bus, "user pages", UINT64_MAX);
 	system->ram_bytes = config->ram_bytes;
 	atomic_init(&system->n_contexts, 0);
@@ -56,20 +61,4 @@ void mm_system_usage(struct mm_system *system, struct mm_system_usage *ret_usage
 		.ttm_limit = system->quota.ttm_limit,
 	};
 	vkf_mutex_unlock(&system->quota.lock);
-}
-
-void mm_system_print(struct mm_system *system, struct mm_print *p)
-{
-	struct mm_system_usage usage;
-
-	mm_system_usage(system, &usage);
-	mm_print(p, "system memory: %" PRIu64 " of %" PRIu64 " KiB, ", usage.system_used >> 10,
-		 usage.system_limit >> 10);
-	mm_print(p, "TTM %" PRIu64 " of %" PRIu64 " KiB\n", usage.ttm_used >> 10,
-		 usage.ttm_limit >> 10);
-	vkf_mutex_lock(&system->bus.lock);
-	mm_print(p, "bus addresses: from 0x%" PRIx64 ", %" PRIu64 " of %" PRIu64 " KiB\n",
-		 system->bus.base, (system->bus.buddy.size - system->bus.buddy.n_free) >> 10,
-		 system->bus.buddy.size >> 10);
-	vkf_mutex_unlock(&system->bus.lock);
 }

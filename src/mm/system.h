@@ -20,6 +20,7 @@ struct mm_system_config {
 	uint64_t ram_bytes;     /* all sockets */
 	uint64_t system_limit;  /* 0: RAM - RAM/64, then half if below 3 GiB else minus 1.5 GiB */
 	uint64_t ttm_limit;     /* 0: RAM / 2 */
+	bool overcommit;        /* VRAM: one request is limited, all together are not; see quota.h */
 	uint64_t bus_base;      /* lowest bus address of system pages */
 };
 
@@ -33,11 +34,6 @@ struct mm_system_usage {
 };
 
 void mm_system_usage(struct mm_system *system, struct mm_system_usage *ret_usage);
-
-struct mm_print;
-
-/* The limits, and the bus addresses in use, for people. */
-void mm_system_print(struct mm_system *system, struct mm_print *p);
 
 /**
  * mm_check() - verify every invariant of every object of @system

@@ -2,9 +2,17 @@
 #include "mm/vram.h"
 
 #include <errno.h>
+#include "base/env.h"
 #include "mm/print.h"
 
 #define MAX_PIECE VKF_GIB(2)
+
+/* struct retired - a page that is bad */
+struct retired {
+	struct vkf_list link;
+	uint64_t offset;
+	struct mm_buddy_block *block; /* NULL: its owner still has it */
+};
 
 static struct mm_vram *to_vram(struct mm_manager *man)
 {
@@ -21,10 +29,14 @@ static uint64_t min_block(uint64_t left)
 static void request_init(const struct mm_vram *vram, const struct mm_placement *placement,
 			 struct mm_buddy_request *req)
 {
-	*req = (struct mm_buddy_request){ .max_block = MAX_PIECE };
-	req->top_down = !placement->cpu_access;
+	*req = (struct mm_buddy_request){
+		.max_block = MAX_PIECE,
+		.start = placement->start,
+		.end = placement->end ? VKF_MIN(placement->end, vram->man.size) : vram->man.size,
+		.top_down = !placement->cpu_access,
+	};
 	if (placement->cpu_access)
-		req->end = vram->visible;
+		req->end = VKF_MIN(req->end, vram->visible);
 }
 
 static int alloc_pieces(struct mm_vram *vram, struct mm_buddy_request *req, uint64_t bytes,
@@ -58,11 +70,14 @@ static int alloc_blocks(struct mm_vram *vram, const struct mm_placement *placeme
 	int r;
 
 	request_init(vram, placement, &req);
-	if (placement->contiguous) {
+	/* No bound above is what 0 would say to the buddy. */
+	if (req.start >= req.end || bytes > req.end - req.start)
+		return -ENOSPC;
+	if (placement->contiguous || placement->one_range) {
 		req.size = bytes;
 		req.min_block = VKF_PAGE_SIZE;
 		r = mm_buddy_alloc_contiguous(&vram->buddy, &req, ret_blocks);
-		if (r != -ENOSPC)
+		if (r != -ENOSPC || placement->one_range)
 			return r;
 	}
 	return alloc_pieces(vram, &req, bytes, ret_blocks);
@@ -72,7 +87,7 @@ static uint64_t visible_part(const struct mm_vram *vram, const struct mm_buddy_b
 {
 	uint64_t sum = 0;
 
-	for (; blocks && vram->visible < vram->man.size; blocks = blocks->next) {
+	for (; blocks; blocks = blocks->next) {
 		uint64_t end = blocks->offset + mm_buddy_block_size(&vram->buddy, blocks);
 
 		if (blocks->offset < vram->visible)
@@ -121,6 +136,110 @@ static int vram_alloc(struct mm_manager *man, const struct mm_placement *placeme
 	return 0;
 }
 
+/* ------------------------------------------------ bad pages */
+
+static struct retired *find_retired(const struct mm_vram *vram, uint64_t offset)
+{
+	struct retired *page;
+
+	vkf_list_for_each(page, &vram->retired, link) {
+		if (page->offset == VKF_ALIGN_DOWN(offset, VKF_PAGE_SIZE))
+			return page;
+	}
+	return NULL;
+}
+
+/* Take those out of use whose owners have given them back. */
+static void withdraw_pages(struct mm_vram *vram)
+{
+	struct retired *page;
+
+	if (!vram->n_retiring)
+		return;
+	vkf_list_for_each(page, &vram->retired, link) {
+		if (page->block)
+			continue;
+		page->block = mm_buddy_withdraw(&vram->buddy, page->offset);
+		if (!page->block)
+			continue;
+		vram->n_retiring--;
+		vram->n_retired++;
+		vram->man.used += VKF_PAGE_SIZE;
+		vram->visible_used += page->offset < vram->visible ? VKF_PAGE_SIZE : 0;
+	}
+}
+
+static int retire_locked(struct mm_vram *vram, struct retired *page) VKF_REQUIRES(vram->man.lock)
+{
+	int r;
+
+	if (find_retired(vram, page->offset))
+		return -EEXIST;
+	r = mm_buddy_keep(&vram->buddy);
+	if (r)
+		return r;
+	vkf_list_add_tail(&page->link, &vram->retired);
+	vram->n_retiring++;
+	withdraw_pages(vram);
+	return 0;
+}
+
+int mm_vram_retire(struct mm_vram *vram, uint64_t offset)
+{
+	struct retired *page;
+	int r;
+
+	if (!VKF_IS_ALIGNED(offset, VKF_PAGE_SIZE) || offset >= vram->man.size)
+		return -EINVAL;
+	page = vkf_zalloc(sizeof(*page));
+	if (!page)
+		return -ENOMEM;
+	page->offset = offset;
+	vkf_mutex_lock(&vram->man.lock);
+	r = retire_locked(vram, page);
+	vkf_mutex_unlock(&vram->man.lock);
+	if (r)
+		vkf_free(page);
+	return r;
+}
+
+int mm_vram_page_status(struct mm_vram *vram, uint64_t offset)
+{
+	const struct retired *page;
+	int r = -ENOENT;
+
+	vkf_mutex_lock(&vram->man.lock);
+	page = find_retired(vram, offset);
+	if (page)
+		r = page->block ? 0 : -EBUSY;
+	vkf_mutex_unlock(&vram->man.lock);
+	return r;
+}
+
+uint64_t mm_vram_retired(struct mm_vram *vram)
+{
+	uint64_t bytes;
+
+	vkf_mutex_lock(&vram->man.lock);
+	bytes = vram->n_retired * VKF_PAGE_SIZE;
+	vkf_mutex_unlock(&vram->man.lock);
+	return bytes;
+}
+
+static void forget_retired(struct mm_vram *vram)
+{
+	struct retired *page, *next;
+
+	VKF_ASSERT(vram->n_retiring == 0);
+	vkf_list_for_each_safe(page, next, &vram->retired, link) {
+		mm_buddy_free(&vram->buddy, page->block);
+		vkf_free(page);
+	}
+	vram->man.used -= vram->n_retired * VKF_PAGE_SIZE;
+}
+
+/* ------------------------------------------------ the rest of a manager */
+
 static void vram_free(struct mm_manager *man, struct mm_resource *res)
 {
 	struct mm_vram *vram = to_vram(man);
@@ -131,7 +250,26 @@ static void vram_free(struct mm_manager *man, struct mm_resource *res)
 	vram->man.used -= res->bytes;
 	vram->man.n_resources--;
 	vram->visible_used -= res->visible;
+	withdraw_pages(vram);
 	vkf_mutex_unlock(&vram->man.lock);
+}
+
+static const char *check_retired(const struct mm_vram *vram)
+{
+	uint64_t n_retired = 0, n_retiring = 0;
+	const struct retired *page;
+
+	vkf_list_for_each(page, &vram->retired, link) {
+		n_retired += page->block != NULL;
+		n_retiring += page->block == NULL;
+		if (!page->block && mm_buddy_is_free(&vram->buddy, page->offset))
+			return "a bad page is free";
+		if (page->block && (page->block->offset != page->offset || page->block->order))
+			return "a retired page is not the one that is bad";
+	}
+	if (n_retired != vram->n_retired || n_retiring != vram->n_retiring)
+		return "bad pages are not as many as were counted";
+	return NULL;
 }
 
 static const char *vram_check(struct mm_manager *man)
@@ -143,6 +281,8 @@ static const char *vram_check(struct mm_manager *man)
 		why = "VRAM in use is not what the buddy gave out";
 	if (!why && vram->visible_used > VKF_MIN(vram->visible, man->used))
 		why = "more visible VRAM in use than there can be";
+	if (!why)
+		why = check_retired(vram);
 	return why ? why : mm_lru_check(&man->lru);
 }
 
@@ -150,8 +290,14 @@ static void vram_print(struct mm_manager *man, struct mm_print *p)
 {
 	struct mm_vram *vram = to_vram(man);
 
-	mm_print(p, "  visible %" PRIu64 " of %" PRIu64 " KiB\n", vram->visible_used >> 10,
-		 vram->visible >> 10);
+	mm_print_row(p, "visible");
+	mm_print_bytes(p, "size", vram->visible);
+	mm_print_bytes(p, "used", vram->visible_used);
+	mm_print_end(p);
+	mm_print_row(p, "retired");
+	mm_print_bytes(p, "bytes", vram->n_retired * VKF_PAGE_SIZE);
+	mm_print_bytes(p, "still_owned", vram->n_retiring * VKF_PAGE_SIZE);
+	mm_print_end(p);
 	mm_buddy_print(&vram->buddy, p);
 }
 
@@ -171,11 +317,15 @@ int mm_vram_init(struct mm_vram *vram, uint64_t size, uint64_t visible)
 	mm_manager_init(&vram->man, &vram_ops, "VRAM", vram->buddy.size);
 	vram->visible = VKF_ALIGN_DOWN(VKF_MIN(visible, vram->man.size), VKF_PAGE_SIZE);
 	vram->visible_used = 0;
+	vkf_list_init(&vram->retired);
+	vram->n_retired = 0;
+	vram->n_retiring = 0;
 	return 0;
 }
 
 void mm_vram_fini(struct mm_vram *vram)
 {
+	forget_retired(vram);
 	mm_manager_fini(&vram->man);
 	mm_buddy_fini(&vram->buddy);
 }

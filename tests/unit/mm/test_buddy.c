@@ -198,6 +198,156 @@ static void a_bound_keeps_blocks_below_it(void **state)
 	fini();
 }
 
+/* Every bound in both directions, beside a search of every offset. */
+static bool is_free_run(const bool *used, uint64_t at, uint64_t n)
+{
+	for (uint64_t i = at; i < at + n; i++)
+		if (used[i])
+			return false;
+	return true;
+}
+
+static void bounds_hold_in_both_directions(void **state)
+{
+	enum { N = 37 };
+	struct mm_buddy_block *page[N], *block;
+	bool used[N] = { false };
+
+	assert_int_equal(mm_buddy_init(&b, N * PAGE, 12), 0);
+	for (unsigned int i = 0; i < N; i++)
+		page[i] = alloc(PAGE, PAGE, false);
+	rnd_state = 7;
+	for (unsigned int i = 0; i < N; i++) {
+		used[page[i]->offset / PAGE] = rnd(3) == 0;
+		if (!used[page[i]->offset / PAGE]) {
+			mm_buddy_free(&b, page[i]);
+			page[i] = NULL;
+		}
+	}
+	for (uint64_t start = 0; start < N; start++) {
+		for (uint64_t end = start + 1; end <= N + 2; end++) {
+			for (unsigned int kind = 0; kind < 6; kind++) {
+				uint64_t n = UINT64_C(1) << kind / 2, at, want_at = UINT64_MAX;
+				struct mm_buddy_request req = want(n * PAGE, n * PAGE, kind % 2);
+				int r;
+
+				for (at = 0; at + n <= VKF_MIN(end, N); at += n) {
+					if (at < start || !is_free_run(used, at, n))
+						continue;
+					if (req.top_down || want_at == UINT64_MAX)
+						want_at = at;
+				}
+				req.start = start * PAGE;
+				req.end = end * PAGE;
+				r = mm_buddy_alloc(&b, &req, &block);
+				assert_int_equal(r, want_at == UINT64_MAX ? -ENOSPC : 0);
+				if (r)
+					continue;
+				assert_int_equal(block->offset, want_at * PAGE);
+				mm_buddy_free(&b, block);
+			}
+		}
+	}
+	assert_sound();
+	for (unsigned int i = 0; i < N; i++)
+		mm_buddy_free(&b, page[i]);
+	fini();
+}
+
+static void one_piece_keeps_bounds_too(void **state)
+{
+	struct mm_buddy_request req = want(VKF_MIB(3), PAGE, false);
+	struct mm_buddy_block *blocks;
+
+	assert_int_equal(mm_buddy_init(&b, VKF_MIB(16), 12), 0);
+	req.start = VKF_MIB(5) + PAGE;
+	req.end = VKF_MIB(8) + PAGE;
+	for (unsigned int top_down = 0; top_down < 2; top_down++) {
+		req.top_down = top_down;
+		assert_int_equal(mm_buddy_alloc_contiguous(&b, &req, &blocks), 0);
+		assert_int_equal(blocks->offset, VKF_MIB(5) + PAGE);
+		assert_int_equal(bytes_of(blocks), VKF_MIB(3));
+		assert_sound();
+		mm_buddy_free(&b, blocks);
+	}
+	req.end -= PAGE;
+	assert_int_equal(mm_buddy_alloc_contiguous(&b, &req, &blocks), -ENOSPC);
+	fini();
+}
+
+static void a_withdrawn_chunk_needs_only_what_was_kept(void **state)
+{
+	struct mm_buddy_block *bad[3], *blocks;
+
+	assert_int_equal(mm_buddy_init(&b, VKF_MIB(64), 12), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(mm_buddy_keep(&b), 0);
+	assert_sound();
+	/* What is kept is not for others. */
+	fail_alloc(1);
+	blocks = (void *)&b;
+	assert_int_equal(mm_buddy_alloc(&b, &(struct mm_buddy_request){ .size = PAGE,
+			 .min_block = PAGE, .max_block = PAGE }, &blocks), -ENOMEM);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_true(mm_buddy_is_free(&b, i * VKF_MIB(17)));
+		bad[i] = mm_buddy_withdraw(&b, i * VKF_MIB(17));
+		assert_non_null(bad[i]);
+		assert_int_equal(bad[i]->offset, i * VKF_MIB(17));
+		assert_int_equal(bytes_of(bad[i]), PAGE);
+		assert_false(mm_buddy_is_free(&b, i * VKF_MIB(17)));
+		assert_null(mm_buddy_withdraw(&b, i * VKF_MIB(17)));
+		assert_sound();
+	}
+	vkf_env_set(NULL);
+	assert_int_equal(b.n_free, VKF_MIB(64) - 3 * PAGE);
+	for (unsigned int i = 0; i < 3; i++)
+		mm_buddy_free(&b, bad[i]);
+	assert_int_equal(mm_buddy_keep(&b), 0);
+	mm_buddy_unkeep(&b);
+	assert_int_equal(b.n_kept, 0);
+	fini();
+}
+
+static void the_report_says_how_free_space_is_cut_up(void **state)
+{
+	struct mm_buddy_block *low, *high;
+	struct mm_buddy_report report;
+
+	assert_int_equal(mm_buddy_init(&b, VKF_MIB(12), 12), 0);
+	mm_buddy_report(&b, &report);
+	assert_int_equal(report.free, VKF_MIB(12));
+	assert_int_equal(report.largest_block, VKF_MIB(8));
+	assert_int_equal(report.largest_run, VKF_MIB(12));
+	assert_int_equal(mm_buddy_unusable(&b, &report, VKF_MIB(2)), 0);
+	low = alloc(PAGE, PAGE, false);
+	high = alloc(PAGE, PAGE, true);
+	mm_buddy_report(&b, &report);
+	assert_int_equal(report.free, VKF_MIB(12) - 2 * PAGE);
+	assert_int_equal(report.largest_block, VKF_MIB(4));
+	assert_int_equal(report.largest_run, VKF_MIB(12) - 2 * PAGE);
+	/* 4 KiB to 1 MiB, twice. */
+	assert_int_equal(mm_buddy_unusable(&b, &report, VKF_MIB(2)), 2 * (VKF_MIB(2) - PAGE));
+	assert_int_equal(mm_buddy_unusable(&b, &report, VKF_GIB(1)), report.free);
+	assert_int_equal(report.n_free[0], 2);
+	assert_int_equal(report.n_free[10], 1);
+	mm_buddy_free(&b, low);
+	mm_buddy_free(&b, high);
+	fini();
+}
+
+static void a_full_space_has_nothing_to_report(void **state)
+{
+	struct mm_buddy_report report;
+	struct mm_buddy_block *all;
+
+	assert_int_equal(mm_buddy_init(&b, VKF_MIB(3), 12), 0);
+	all = alloc(VKF_MIB(3), PAGE, true);
+	mm_buddy_report(&b, &report);
+	assert_int_equal(report.free + report.largest_block + report.largest_run, 0);
+	mm_buddy_free(&b, all);
+	fini();
+}
+
 static void assert_one_piece(const struct mm_buddy_block *blocks, uint64_t size)
 {
 	uint64_t next = blocks->offset;
@@ -389,14 +539,19 @@ static void prints_what_is_free_by_size(void **state)
 {
 	struct mm_buddy_block *blocks;
 	struct mm_print p;
-	char text[200];
+	char text[400];
 
 	assert_int_equal(mm_buddy_init(&b, 16 * PAGE, 12), 0);
 	blocks = alloc(PAGE, PAGE, true);
-	mm_print_init(&p, text, sizeof(text));
+	mm_print_init_json(&p, text, sizeof(text));
 	mm_buddy_print(&b, &p);
-	assert_string_equal(text, "  1 free of 4 KiB\n  1 free of 8 KiB\n  1 free of 16 KiB\n"
-				  "  1 free of 32 KiB\n");
+	mm_print_finish(&p);
+	assert_string_equal(text, "{\n"
+		"  \"fragmentation\": {\"free\": 61440, \"largest_block\": 32768, "
+		"\"largest_run\": 61440, \"unusable_for_2mib\": 61440},\n"
+		"  \"free_blocks\": [\n"
+		"    {\"size\": 4096, \"n\": 1},\n    {\"size\": 8192, \"n\": 1},\n"
+		"    {\"size\": 16384, \"n\": 1},\n    {\"size\": 32768, \"n\": 1}\n  ]\n}\n");
 	mm_buddy_free(&b, blocks);
 	fini();
 }
@@ -411,6 +566,11 @@ int main(void)
 		cmocka_unit_test(no_block_is_larger_than_asked_for),
 		cmocka_unit_test(small_free_pieces_do_not_make_a_large_block),
 		cmocka_unit_test(a_bound_keeps_blocks_below_it),
+		cmocka_unit_test(bounds_hold_in_both_directions),
+		cmocka_unit_test(one_piece_keeps_bounds_too),
+		cmocka_unit_test(a_withdrawn_chunk_needs_only_what_was_kept),
+		cmocka_unit_test(the_report_says_how_free_space_is_cut_up),
+		cmocka_unit_test(a_full_space_has_nothing_to_report),
 		cmocka_unit_test(one_piece_is_exactly_as_long_as_asked_for),
 		cmocka_unit_test(one_piece_may_be_made_of_neighbours),
 		cmocka_unit_test(pieces_of_one_page_are_not_one_piece),

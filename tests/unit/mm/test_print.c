@@ -40,34 +40,138 @@ static void a_buffer_of_one_holds_nothing_but_the_end(void **state)
 	assert_int_equal(text[1], 'x');
 }
 
-static void a_client_and_its_machine_print_themselves(void **state)
+/* The same description for both. */
+static void describe(struct mm_print *p)
 {
-	struct mm_fixture f;
-	struct mm_print p;
-	struct mm_bo *bo;
-	struct mm_vm *vm;
-	char all[2000];
+	mm_print_u64(p, "count", 3);
+	mm_print_object(p, "some_thing");
+	mm_print_bytes(p, "size", VKF_MIB(3));
+	mm_print_addr(p, "at", 0x1000);
+	mm_print_row(p, "flags");
+	mm_print_bool(p, "write", true);
+	mm_print_bool(p, "exec", false);
+	mm_print_row(p, "inner");
+	mm_print_u64(p, "a", 1);
+	mm_print_u64(p, "b", 2);
+	mm_print_end(p);
+	mm_print_list(p, "blocks");
+	mm_print_u64(p, NULL, 7);
+	mm_print_u64(p, NULL, 8);
+	mm_print_end(p);
+	mm_print_end(p);
+	mm_print_end(p);
+	mm_print_list(p, "rows");
+	for (unsigned int i = 0; i < 2; i++) {
+		mm_print_row(p, NULL);
+		mm_print_u64(p, "i", i);
+		mm_print_str(p, "name", "x");
+		mm_print_end(p);
+	}
+	mm_print_end(p);
+	mm_print_list(p, "objects");
+	mm_print_object(p, NULL);
+	mm_print_u64(p, "v", 1);
+	mm_print_end(p);
+	mm_print_end(p);
+	mm_print_list(p, "none");
+	mm_print_end(p);
+	mm_print_u64(p, "last", UINT64_MAX);
+	mm_print_finish(p);
+}
 
-	mm_fixture_init(&f, NULL);
-	vm = mm_fixture_vm(&f, 0);
-	bo = mm_fixture_bo(&f, MM_BO_GTT, VKF_MIB(3));
-	mm_fixture_map(vm, bo, VKF_GIB(1));
+static void one_description_is_text(void **state)
+{
+	struct mm_print p;
+	char all[1000];
+
 	mm_print_init(&p, all, sizeof(all));
-	mm_client_print(f.a.mm, &p);
+	describe(&p);
+	assert_string_equal(all, "count: 3\n"
+				 "some thing:\n"
+				 "  size: 3 MiB\n"
+				 "  at: 0x1000\n"
+				 "  flags: write yes, exec no, inner (a 1, b 2), blocks [7, 8]\n"
+				 "rows:\n"
+				 "  i 0, name x\n"
+				 "  i 1, name x\n"
+				 "objects:\n"
+				 "    v: 1\n"
+				 "none:\n"
+				 "last: 18446744073709551615\n");
+}
+
+static void and_json(void **state)
+{
+	struct mm_print p;
+	char all[1000];
+
+	mm_print_init_json(&p, all, sizeof(all));
+	describe(&p);
 	assert_string_equal(all,
-			    "VM on GPU 0: 1 mappings, 4 page tables\nGTT: 1 buffers, 3072 KiB\n"
-			    "arena: 3072 of 1073741824 KiB\n");
-	mm_print_init(&p, all, sizeof(all));
-	mm_system_print(f.system, &p);
-	assert_string_equal(all, "system memory: 3072 of 64487424 KiB, TTM 3072 of 33554432 KiB\n"
-				 "bus addresses: from 0x100000000, 3072 of 67108864 KiB\n");
-	mm_print_init(&p, all, sizeof(all));
-	mm_device_print(f.dev[0], &p);
-	assert_non_null(
-		strstr(all, "GPU 0: 4 page tables\nVRAM: 16 of 262144 KiB in 4, 0 evictable\n"));
-	assert_non_null(strstr(all, "GTT: 3072 of 33554432 KiB in 1, 1 evictable\n"));
-	mm_bo_put(bo);
-	mm_fixture_fini(&f);
+			    "{\n"
+			    "  \"count\": 3,\n"
+			    "  \"some_thing\": {\n"
+			    "    \"size\": 3145728,\n"
+			    "    \"at\": 4096,\n"
+			    "    \"flags\": {\"write\": true, \"exec\": false, "
+			    "\"inner\": {\"a\": 1, \"b\": 2}, \"blocks\": [7, 8]}\n"
+			    "  },\n"
+			    "  \"rows\": [\n"
+			    "    {\"i\": 0, \"name\": \"x\"},\n"
+			    "    {\"i\": 1, \"name\": \"x\"}\n"
+			    "  ],\n"
+			    "  \"objects\": [\n"
+			    "    {\n      \"v\": 1\n    }\n"
+			    "  ],\n"
+			    "  \"none\": [],\n"
+			    "  \"last\": 18446744073709551615\n"
+			    "}\n");
+}
+
+static void sizes_are_in_the_largest_unit_that_is_exact(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{ 0, "v: 0 B\n" },	      { 1023, "v: 1023 B\n" },
+		{ 1024, "v: 1 KiB\n" },	      { 1025, "v: 1025 B\n" },
+		{ VKF_MIB(5), "v: 5 MiB\n" }, { VKF_GIB(3) + 1024, "v: 3145729 KiB\n" },
+		{ VKF_GIB(64), "v: 64 GiB\n" }, { VKF_GIB(4096), "v: 4 TiB\n" },
+		{ UINT64_C(1) << 63, "v: 8388608 TiB\n" },
+	};
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(cases); i++) {
+		struct mm_print p;
+
+		mm_print_init(&p, text, sizeof(text));
+		mm_print_bytes(&p, "v", cases[i].bytes);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+static void a_string_of_any_bytes_keeps_the_json_whole(void **state)
+{
+	struct mm_print p;
+
+	mm_print_init_json(&p, text, sizeof(text));
+	mm_print_str(&p, "s", "a\"b\\c\n\x01\xff~");
+	mm_print_finish(&p);
+	assert_string_equal(text, "{\n  \"s\": \"a\\\"b\\\\c\?\?\?~\"\n}\n");
+}
+
+static void what_is_left_open_dies(void **state)
+{
+#ifdef VKFD_DEBUG
+	struct mm_print p;
+
+	mm_print_init_json(&p, text, sizeof(text));
+	EXPECT_PANIC("depth", mm_print_end(&p));
+	mm_print_object(&p, "o");
+	EXPECT_PANIC("depth", mm_print_finish(&p));
+#else
+	skip();
+#endif
 }
 
 int main(void)
@@ -76,7 +180,11 @@ int main(void)
 		cmocka_unit_test(formats_what_it_says_it_does),
 		cmocka_unit_test(leaves_out_what_does_not_fit_and_counts_it),
 		cmocka_unit_test(a_buffer_of_one_holds_nothing_but_the_end),
-		cmocka_unit_test(a_client_and_its_machine_print_themselves),
+		cmocka_unit_test(one_description_is_text),
+		cmocka_unit_test(and_json),
+		cmocka_unit_test(sizes_are_in_the_largest_unit_that_is_exact),
+		cmocka_unit_test(a_string_of_any_bytes_keeps_the_json_whole),
+		cmocka_unit_test(what_is_left_open_dies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

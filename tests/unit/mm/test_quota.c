@@ -6,8 +6,10 @@ static struct mm_quota_gpu gpu[2];
 
 static void init(uint64_t ram, uint64_t vram)
 {
+	const struct mm_quota_config config = { .ram = ram };
+
 	host_sched_install();
-	mm_quota_init(&q, ram, 0, 0);
+	mm_quota_init(&q, &config);
 	mm_quota_add_gpu(&q, &gpu[0], vram);
 }
 
@@ -57,8 +59,14 @@ static void ttm_memory_is_half_of_ram(void **state)
 
 static void given_limits_stand_instead(void **state)
 {
+	const struct mm_quota_config config = {
+		.ram = VKF_GIB(64),
+		.system_limit = VKF_MIB(100),
+		.ttm_limit = VKF_MIB(10),
+	};
+
 	host_sched_install();
-	mm_quota_init(&q, VKF_GIB(64), VKF_MIB(100), VKF_MIB(10));
+	mm_quota_init(&q, &config);
 	mm_quota_add_gpu(&q, &gpu[0], VKF_GIB(1));
 	assert_limit(MM_CHARGE_SYSTEM, VKF_MIB(100));
 	assert_limit(MM_CHARGE_TTM, VKF_MIB(10));
@@ -146,6 +154,60 @@ static void pinned_vram_counts_against_the_limit(void **state)
 	fini();
 }
 
+static void bad_vram_counts_against_the_limit_for_good(void **state)
+{
+	struct mm_quota_usage usage;
+
+	init(VKF_GIB(64), VKF_GIB(1));
+	mm_quota_add_bad(&q, &gpu[0], VKF_PAGE_SIZE);
+	assert_limit(MM_CHARGE_VRAM, VKF_GIB(1) - VKF_MIB(8) - VKF_PAGE_SIZE);
+	assert_int_equal(mm_quota_available(&q, &gpu[0]), VKF_GIB(1) - VKF_MIB(10));
+	mm_quota_usage(&q, &gpu[0], &usage);
+	assert_int_equal(usage.bad, VKF_PAGE_SIZE);
+	assert_int_equal(usage.page_tables, VKF_MIB(8));
+	assert_int_equal(usage.rest, VKF_GIB(1) - VKF_MIB(8) - VKF_PAGE_SIZE);
+	fini();
+}
+
+/* All that is taken from VRAM at once, each of its own amount, so that a term left out shows. */
+static void the_limit_is_size_less_tables_bad_pinned_and_used(void **state)
+{
+	const uint64_t rest = VKF_GIB(1) - VKF_MIB(8) - VKF_MIB(1) - VKF_MIB(16) - VKF_MIB(64);
+
+	init(VKF_GIB(64), VKF_GIB(1));
+	mm_quota_add_bad(&q, &gpu[0], VKF_MIB(1));
+	mm_quota_pin(&q, &gpu[0], VKF_MIB(16));
+	assert_int_equal(charge(MM_CHARGE_VRAM, VKF_MIB(64)), 0);
+	assert_limit(MM_CHARGE_VRAM, rest);
+	assert_int_equal(mm_quota_available(&q, &gpu[0]), VKF_ALIGN_DOWN(rest, VKF_MIB(2)));
+	uncharge(MM_CHARGE_VRAM, VKF_MIB(64));
+	mm_quota_unpin(&q, &gpu[0], VKF_MIB(16));
+	fini();
+}
+
+static void with_overcommit_only_one_request_is_limited(void **state)
+{
+	const struct mm_quota_config config = { .ram = VKF_GIB(64), .overcommit = true };
+	const uint64_t most = VKF_GIB(1) - VKF_MIB(8) - VKF_MIB(16);
+
+	host_sched_install();
+	mm_quota_init(&q, &config);
+	mm_quota_add_gpu(&q, &gpu[0], VKF_GIB(1));
+	mm_quota_pin(&q, &gpu[0], VKF_MIB(16));
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(charge(MM_CHARGE_VRAM, most), 0);
+		assert_int_equal(charge(MM_CHARGE_VRAM, most + VKF_PAGE_SIZE), -ENOMEM);
+		assert_int_equal(mm_quota_available(&q, &gpu[0]), most);
+	}
+	assert_int_equal(gpu[0].used, 3 * most);
+	/* System memory is limited as ever. */
+	assert_limit(MM_CHARGE_TTM, VKF_GIB(32));
+	for (unsigned int i = 0; i < 3; i++)
+		uncharge(MM_CHARGE_VRAM, most);
+	mm_quota_unpin(&q, &gpu[0], VKF_MIB(16));
+	fini();
+}
+
 static void vram_smaller_than_the_reserve_is_none(void **state)
 {
 	init(VKF_GIB(64), VKF_MIB(4));
@@ -187,6 +249,9 @@ int main(void)
 		cmocka_unit_test(vram_is_counted_to_the_page_and_told_rounded_up),
 		cmocka_unit_test(what_is_available_is_whole_2_mib_and_never_below_nothing),
 		cmocka_unit_test(pinned_vram_counts_against_the_limit),
+		cmocka_unit_test(bad_vram_counts_against_the_limit_for_good),
+		cmocka_unit_test(the_limit_is_size_less_tables_bad_pinned_and_used),
+		cmocka_unit_test(with_overcommit_only_one_request_is_limited),
 		cmocka_unit_test(vram_smaller_than_the_reserve_is_none),
 		cmocka_unit_test(what_costs_nothing_is_not_counted),
 		cmocka_unit_test(a_senseless_size_does_not_wrap),

@@ -228,6 +228,177 @@ static void any_size_of_vram_is_managed(void **state)
 	fini();
 }
 
+static void bounds_are_kept(void **state)
+{
+	struct mm_placement where = { .start = VKF_MIB(8), .end = VKF_MIB(16) };
+	struct mm_resource a[4];
+
+	init(VKF_MIB(64), VKF_MIB(64));
+	for (unsigned int i = 0; i < 4; i++) {
+		a[i] = alloc(&where, VKF_MIB(2));
+		assert_int_equal(a[i].blocks->offset, VKF_MIB(14) - i * VKF_MIB(2));
+	}
+	refuse(&where, VKF_PAGE_SIZE);
+	release(&a[1]);
+	where.cpu_access = true;
+	a[1] = alloc(&where, VKF_PAGE_SIZE);
+	assert_int_equal(a[1].blocks->offset, VKF_MIB(12));
+	for (unsigned int i = 0; i < 4; i++)
+		release(&a[i]);
+	fini();
+}
+
+static void bounds_that_hold_nothing_refuse(void **state)
+{
+	struct mm_placement where = { .start = VKF_MIB(32), .end = VKF_MIB(32) };
+
+	init(VKF_MIB(64), VKF_MIB(16));
+	refuse(&where, VKF_PAGE_SIZE);
+	where.start = VKF_MIB(64);
+	where.end = 0;
+	refuse(&where, VKF_PAGE_SIZE);
+	where.start = VKF_MIB(16);
+	where.cpu_access = true;
+	refuse(&where, VKF_PAGE_SIZE);
+	fini();
+}
+
+static void only_what_is_invisible_can_be_asked_for(void **state)
+{
+	struct mm_placement invisible = { .start = VKF_MIB(16) };
+	struct mm_resource a;
+
+	init(VKF_MIB(64), VKF_MIB(16));
+	a = alloc(&invisible, VKF_MIB(48));
+	assert_int_equal(a.visible, 0);
+	refuse(&invisible, VKF_PAGE_SIZE);
+	release(&a);
+	fini();
+}
+
+static void one_range_can_be_a_must(void **state)
+{
+	struct mm_placement one = { .one_range = true, .kernel_user = true };
+	struct mm_resource a;
+
+	fragment();
+	refuse(&one, 2 * VKF_PAGE_SIZE);
+	for (unsigned int i = 1; i < VKF_ARRAY_SIZE(page); i += 2)
+		mm_resource_free(&page[i]);
+	a = alloc(&one, VKF_MIB(15));
+	for (struct mm_buddy_block *block = a.blocks; block->next; block = block->next)
+		assert_int_equal(block->next->offset,
+				 block->offset + mm_buddy_block_size(&vram.buddy, block));
+	release(&a);
+	fini();
+}
+
+/* ------------------------------------------------ bad pages */
+
+static void a_bad_page_that_is_free_is_never_given_out(void **state)
+{
+	struct mm_resource a;
+
+	init(VKF_MIB(16), VKF_MIB(8));
+	assert_int_equal(mm_vram_page_status(&vram, VKF_MIB(4)), -ENOENT);
+	assert_int_equal(mm_vram_retire(&vram, VKF_MIB(4)), 0);
+	assert_int_equal(mm_vram_page_status(&vram, VKF_MIB(4)), 0);
+	assert_int_equal(mm_vram_page_status(&vram, VKF_MIB(4) + VKF_PAGE_SIZE), -ENOENT);
+	assert_int_equal(mm_vram_retired(&vram), VKF_PAGE_SIZE);
+	assert_int_equal(vram.man.used, VKF_PAGE_SIZE);
+	assert_int_equal(vram.visible_used, VKF_PAGE_SIZE);
+	refuse(&kernel, VKF_MIB(16));
+	a = alloc(&kernel, VKF_MIB(16) - VKF_PAGE_SIZE);
+	for (struct mm_buddy_block *block = a.blocks; block; block = block->next)
+		assert_true(block->offset > VKF_MIB(4) ||
+			    block->offset + mm_buddy_block_size(&vram.buddy, block) <= VKF_MIB(4));
+	release(&a);
+	assert_sound();
+	mm_vram_fini(&vram);
+}
+
+static void a_bad_page_that_is_in_use_goes_when_its_owner_does(void **state)
+{
+	struct mm_resource a, b2;
+
+	init(VKF_MIB(16), VKF_MIB(16));
+	a = alloc(&kernel, VKF_MIB(16));
+	assert_int_equal(mm_vram_retire(&vram, VKF_MIB(2) + VKF_PAGE_SIZE), 0);
+	assert_int_equal(mm_vram_page_status(&vram, VKF_MIB(2) + VKF_PAGE_SIZE), -EBUSY);
+	assert_int_equal(mm_vram_retired(&vram), 0);
+	assert_int_equal(vram.man.used, VKF_MIB(16));
+	assert_sound();
+	release(&a);
+	assert_int_equal(mm_vram_page_status(&vram, VKF_MIB(2) + VKF_PAGE_SIZE), 0);
+	assert_int_equal(vram.man.used, VKF_PAGE_SIZE);
+	b2 = alloc(&kernel, VKF_MIB(16) - VKF_PAGE_SIZE);
+	refuse(&kernel, VKF_PAGE_SIZE);
+	release(&b2);
+	assert_sound();
+	mm_vram_fini(&vram);
+}
+
+static void an_owner_that_leaves_needs_no_memory_for_it(void **state)
+{
+	struct mm_resource a;
+
+	init(VKF_GIB(1), VKF_GIB(1));
+	a = alloc(&kernel, VKF_GIB(1));
+	for (unsigned int i = 0; i < 8; i++)
+		assert_int_equal(mm_vram_retire(&vram, i * VKF_MIB(100) + VKF_PAGE_SIZE), 0);
+	fail_alloc(1);
+	release(&a);
+	vkf_env_set(NULL);
+	assert_int_equal(mm_vram_retired(&vram), 8 * VKF_PAGE_SIZE);
+	assert_sound();
+	mm_vram_fini(&vram);
+}
+
+static void out_of_memory_retires_nothing(void **state)
+{
+	struct mm_resource a;
+	unsigned int n;
+	int r = -1;
+
+	init(VKF_MIB(16), VKF_MIB(16));
+	a = alloc(&kernel, VKF_MIB(16));
+	for (n = 1; r; n++) {
+		fail_alloc(n);
+		r = mm_vram_retire(&vram, VKF_MIB(1));
+		vkf_env_set(NULL);
+		assert_true(!r || r == -ENOMEM);
+		assert_int_equal(mm_vram_page_status(&vram, VKF_MIB(1)), r ? -ENOENT : -EBUSY);
+		assert_sound();
+	}
+	assert_true(n > 4);
+	release(&a);
+	mm_vram_fini(&vram);
+}
+
+static void what_cannot_be_retired_is_refused(void **state)
+{
+	init(VKF_MIB(16), VKF_MIB(16));
+	assert_int_equal(mm_vram_retire(&vram, VKF_MIB(16)), -EINVAL);
+	assert_int_equal(mm_vram_retire(&vram, 17), -EINVAL);
+	assert_int_equal(mm_vram_retire(&vram, 0), 0);
+	assert_int_equal(mm_vram_retire(&vram, 0), -EEXIST);
+	assert_int_equal(mm_vram_retired(&vram), VKF_PAGE_SIZE);
+	assert_sound();
+	mm_vram_fini(&vram);
+}
+
+static void the_check_sees_a_bad_page_that_is_free(void **state)
+{
+	init(VKF_MIB(16), VKF_MIB(16));
+	assert_int_equal(mm_vram_retire(&vram, 0), 0);
+	vram.n_retired++;
+	assert_string_equal(vram.man.ops->check(&vram.man),
+			    "bad pages are not as many as were counted");
+	vram.n_retired--;
+	assert_sound();
+	mm_vram_fini(&vram);
+}
+
 static void a_leak_dies_at_fini(void **state)
 {
 #ifdef VKFD_DEBUG
@@ -247,16 +418,30 @@ static void prints_itself(void **state)
 {
 	struct mm_resource a;
 	struct mm_print p;
-	char text[300];
+	char text[600];
 
 	init(VKF_MIB(64), VKF_MIB(16));
+	assert_int_equal(mm_vram_retire(&vram, 0), 0);
 	a = alloc(&anywhere, VKF_MIB(32));
 	mm_print_init(&p, text, sizeof(text));
-	mm_manager_print(&vram.man, &p);
-	assert_string_equal(text, "VRAM: 32768 of 65536 KiB in 1, 0 evictable\n"
-				  "  visible 0 of 16384 KiB\n  1 free of 32768 KiB\n");
+	mm_manager_print(&vram.man, "vram", &p);
+	mm_print_finish(&p);
+	assert_string_equal(text, "vram:\n"
+				  "  usage: size 64 MiB, used 32772 KiB, resources 1\n"
+				  "  lru: discardable 0, user 0, kernel 0, evictable 0 B\n"
+				  "  visible: size 16 MiB, used 4 KiB\n"
+				  "  retired: bytes 4 KiB, still owned 0 B\n"
+				  "  fragmentation: free 32764 KiB, largest block 16 MiB, "
+				  "largest run 32764 KiB, unusable for 2mib 2044 KiB\n"
+				  "  free blocks:\n"
+				  "    size 4 KiB, n 1\n    size 8 KiB, n 1\n    size 16 KiB, n 1\n"
+				  "    size 32 KiB, n 1\n    size 64 KiB, n 1\n    size 128 KiB, n 1\n"
+				  "    size 256 KiB, n 1\n    size 512 KiB, n 1\n    size 1 MiB, n 1\n"
+				  "    size 2 MiB, n 1\n    size 4 MiB, n 1\n    size 8 MiB, n 1\n"
+				  "    size 16 MiB, n 1\n");
 	release(&a);
-	fini();
+	assert_sound();
+	mm_vram_fini(&vram);
 }
 
 int main(void)
@@ -273,6 +458,16 @@ int main(void)
 		cmocka_unit_test(contiguous_is_a_wish),
 		cmocka_unit_test(one_piece_is_at_most_2_gib),
 		cmocka_unit_test(any_size_of_vram_is_managed),
+		cmocka_unit_test(bounds_are_kept),
+		cmocka_unit_test(bounds_that_hold_nothing_refuse),
+		cmocka_unit_test(only_what_is_invisible_can_be_asked_for),
+		cmocka_unit_test(one_range_can_be_a_must),
+		cmocka_unit_test(a_bad_page_that_is_free_is_never_given_out),
+		cmocka_unit_test(a_bad_page_that_is_in_use_goes_when_its_owner_does),
+		cmocka_unit_test(an_owner_that_leaves_needs_no_memory_for_it),
+		cmocka_unit_test(out_of_memory_retires_nothing),
+		cmocka_unit_test(what_cannot_be_retired_is_refused),
+		cmocka_unit_test(the_check_sees_a_bad_page_that_is_free),
 		cmocka_unit_test(a_leak_dies_at_fini),
 		cmocka_unit_test(prints_itself),
 	};
