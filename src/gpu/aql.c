@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/aql.h"
+#include "gpu/dispatch.h"
 #include "gpu/pm4.h"
 #include "gpu/ring.h"
 #include "gpu/signal.h"
@@ -8,6 +9,9 @@
 
 #define SLOT_WORDS (AQL_SLOT_BYTES / 4)
 #define N_DEPS     5
+/* Of a work-group, on every chip we know. */
+#define MAX_GROUP_ITEMS 1024
+#define MAX_GROUP_BYTES 65536
 
 static int bad(struct gpu_worker *w, const uint32_t *p, uint32_t error)
 {
@@ -119,10 +123,39 @@ static int run_vendor(struct gpu_worker *w, struct gpu_queue *q, const uint32_t 
 	}
 }
 
-/* Shaders do not run yet: what a dispatch asks for is an illegal instruction. */
+/* What a packet processor refuses before it looks at the code; 0: nothing. */
+static uint32_t dispatch_error(const uint32_t *p)
+{
+	uint32_t dimensions = aql_dispatch_get_setup(p);
+	uint64_t items = (uint64_t)aql_dispatch_get_group_x(p) * aql_dispatch_get_group_y(p) *
+			 aql_dispatch_get_group_z(p);
+
+	if (dimensions < 1 || dimensions > 3)
+		return AQL_ERROR_DIMENSIONS;
+	if (!aql_dispatch_get_grid_x(p) || !aql_dispatch_get_grid_y(p) ||
+	    !aql_dispatch_get_grid_z(p))
+		return AQL_ERROR_DIMENSIONS;
+	if (!items || items > MAX_GROUP_ITEMS)
+		return AQL_ERROR_GROUP_SIZE;
+	if (aql_dispatch_get_group_bytes(p) > MAX_GROUP_BYTES)
+		return AQL_ERROR_GROUP_BYTES;
+	return aql_dispatch_get_kernel_object(p) ? 0 : AQL_ERROR_CODE;
+}
+
 static int run_dispatch(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
 {
-	return bad(w, p, AQL_ERROR_ILLEGAL);
+	const struct gpu_dispatch d = {
+		.word = p[0],
+		.opcode = aql_header_get_type(p),
+		.grid = { aql_dispatch_get_grid_x(p), aql_dispatch_get_grid_y(p),
+			  aql_dispatch_get_grid_z(p) },
+		.in_threads = true,
+		.aql = slot_va(q, q->rptr),
+		.kernel_object = aql_dispatch_get_kernel_object(p),
+	};
+	uint32_t error = dispatch_error(p);
+
+	return error ? bad(w, p, error) : gpu_dispatch(w, q, &d);
 }
 
 static int run_unknown(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)

@@ -29,6 +29,9 @@ struct gpu_mem_ops {
 	int (*store32)(void *cookie, void *addr, uint32_t v);              /* release */
 	int (*store64)(void *cookie, void *addr, uint64_t v);
 	int (*add64)(void *cookie, void *addr, uint64_t v);                /* locked, sequentially consistent */
+	/* If *addr is *expected, store @desired; @expected becomes what was found. Locked. */
+	int (*cas32)(void *cookie, void *addr, uint32_t *expected, uint32_t desired);
+	int (*cas64)(void *cookie, void *addr, uint64_t *expected, uint64_t desired);
 };
 
 struct gpu_engine_ops {

@@ -34,6 +34,7 @@
 #define GPU_BOUNCE_BYTES 4096
 #define GPU_IB_DEPTH     4
 #define GPU_SH_REGS      128
+#define GPU_UCONFIG_REGS 8192
 /* At most one for the packet, one for the refusal, one for the inactive signal. */
 #define GPU_QUEUE_IRQS 3
 
@@ -74,10 +75,12 @@ struct gpu_queue {
 	uint64_t rptr;
 	uint64_t seen_wptr; /* everything up to here was looked at */
 	uint64_t done;      /* of the packet at hand, in its own unit */
+	uint64_t skip;      /* words behind the packet that belong to it: it skipped them */
 	uint32_t polls;
 	uint32_t depth; /* of @ib */
 	struct gpu_ib ib[GPU_IB_DEPTH];
 	uint32_t sh[GPU_SH_REGS]; /* COMPUTE_* registers as packets set them; 0 in a new queue */
+	uint64_t atomic_old;      /* what the last ATOMIC_MEM found */
 	uint64_t start_ts;
 	uint32_t n_irqs; /* raised by packets, but not in the interrupt ring yet */
 	struct gpu_irq irq[GPU_QUEUE_IRQS];
@@ -107,6 +110,7 @@ struct gpu_engine {
 	unsigned int n_workers;
 	struct gpu_worker worker[GPU_MAX_WORKERS];
 	struct gpu_queue queue[GPU_MAX_QUEUES];
+	uint32_t uconfig[GPU_MAX_GPUS][GPU_UCONFIG_REGS]; /* registers as packets set them */
 };
 
 void gpu_worker_enter(struct gpu_worker *w);

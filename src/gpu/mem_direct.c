@@ -71,6 +71,20 @@ static int direct_add64(void *cookie, void *addr, uint64_t v)
 	return 0;
 }
 
+static int direct_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
+{
+	__atomic_compare_exchange_n((uint32_t *)addr, expected, desired, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static int direct_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
+{
+	__atomic_compare_exchange_n((uint64_t *)addr, expected, desired, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 const struct gpu_mem_ops gpu_mem_direct = {
 	.copy = direct_copy,
 	.fill = direct_fill,
@@ -79,4 +93,6 @@ const struct gpu_mem_ops gpu_mem_direct = {
 	.store32 = direct_store32,
 	.store64 = direct_store64,
 	.add64 = direct_add64,
+	.cas32 = direct_cas32,
+	.cas64 = direct_cas64,
 };

@@ -10,9 +10,7 @@
  * others (GPU_IB_DEPTH deep) or go on in another (chain). One call runs one packet, so
  * an endless chain can be stopped like everything else.
  *
- * The registers that describe a dispatch (COMPUTE_*) are kept per queue, q->sh. Others
- * are not memory we have: packets that would write one are bad, reads of one give 0,
- * waits for one pass. There is one XCC, number 0.
+ * Registers: regs.h. There is one XCC, number 0.
  */
 #include "gpu/ring.h"
 

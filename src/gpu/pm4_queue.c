@@ -4,8 +4,6 @@
 #include "gpu/ring.h"
 #include "spec/pm4.h"
 
-_Static_assert(GPU_SH_REGS == PM4_SH_COUNT, "one word per register");
-
 static int open_ring(struct gpu_worker *w, struct gpu_queue *q, struct gpu_stream *ret)
 {
 	uint64_t words = q->ring_bytes / 4, wptr, have;

@@ -3,12 +3,14 @@
 #include "gpu/aql.h"
 #include "gpu/irq.h"
 #include "gpu/pm4_queue.h"
+#include "gpu/regs.h"
 #include "gpu/sdma.h"
 #include "spec/aql.h"
 
 static void drop_progress(struct gpu_queue *q)
 {
 	q->done = 0;
+	q->skip = 0;
 	q->polls = 0;
 	q->depth = 0;
 	q->start_ts = 0;
@@ -47,7 +49,7 @@ static void start(const struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 	q->blocked = false;
 	/* A queue that has completed nothing is a new one, or sets its registers again. */
 	if (!resumed && !atomic_load_explicit(&q->cq->packets, memory_order_relaxed))
-		memset(q->sh, 0, sizeof(q->sh));
+		gpu_regs_reset(q);
 	if (resumed && same_packet)
 		return;
 	drop_progress(q);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/sdma.h"
+#include "gpu/atomic.h"
 #include "gpu/compare.h"
 #include "gpu/irq.h"
 #include "gpu/ring.h"
 #include "gpu/sdma_copy.h"
 #include "gpu/vmem.h"
 #include "spec/sdma_v4.h"
+#include "spec/tc_op.h"
 
 #define MAX_FIXED_WORDS SDMA_V4_RECT_WORDS
 
@@ -38,6 +40,15 @@ static uint64_t write_total(const uint32_t *p)
 static int bad(struct gpu_worker *w, const uint32_t *p)
 {
 	return gpu_bad(w, p[0], sdma_v4_header_get_op(p), 0);
+}
+
+/* A packet that goes on behind what is there yet: the rest of a ring will come if it has room. */
+static int cut_short(struct gpu_worker *w, const struct gpu_stream *s, const uint32_t *p,
+		     uint64_t words)
+{
+	if (!s->wrap || words * 4 > s->wrap)
+		return bad(w, p);
+	return -ENODATA;
 }
 
 static int run_nothing(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
@@ -102,15 +113,29 @@ static int run_poll(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_
 	return -EAGAIN;
 }
 
+/* The common one, by which a copy says that it is complete, is a single locked addition. */
 static int run_atomic(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
 		      const uint32_t *p)
 {
-	uint64_t addr = sdma_v4_atomic_get_addr(p);
+	const struct gpu_atomic a = {
+		.op = sdma_v4_atomic_get_op(p),
+		.va = sdma_v4_atomic_get_addr(p),
+		.src = sdma_v4_atomic_get_data(p),
+		.cmp = sdma_v4_atomic_get_cmp(p),
+	};
+	bool wide = gpu_atomic_wide(a.op), loop = sdma_v4_atomic_get_loop(p);
+	uint64_t old;
+	int e;
 
-	if (sdma_v4_atomic_get_op(p) != SDMA_V4_ATOMIC_ADD64 || sdma_v4_atomic_get_loop(p) ||
-	    !VKF_IS_ALIGNED(addr, (uint64_t)8))
+	if (!gpu_atomic_known(a.op) || (loop && !gpu_atomic_compares(a.op)) ||
+	    !VKF_IS_ALIGNED(a.va, (uint64_t)(wide ? 8 : 4)))
 		return bad(w, p);
-	return gpu_vmem_add64(w, q->gpu, addr, sdma_v4_atomic_get_data(p));
+	if (a.op == (TC_OP_ADD | TC_OP_WIDE_MASK))
+		return gpu_vmem_add64(w, q->gpu, a.va, a.src);
+	e = gpu_atomic_run(w, q->gpu, &a, &old);
+	if (!e && loop && old != (wide ? a.cmp : (uint32_t)a.cmp))
+		e = -EAGAIN;
+	return e;
 }
 
 static int run_timestamp(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
@@ -119,6 +144,25 @@ static int run_timestamp(struct gpu_worker *w, struct gpu_queue *q, const struct
 	uint64_t addr = VKF_ALIGN_DOWN(sdma_v4_timestamp_get_addr(p), (uint64_t)8);
 
 	return gpu_vmem_store64(w, q->gpu, addr, gpu_worker_clock(w, q->gpu));
+}
+
+/* Skip so many words of the same stream, or none: the packet ends behind what it skips. */
+static int run_cond_exe(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+			const uint32_t *p)
+{
+	uint64_t addr = sdma_v4_cond_exe_get_addr(p), count = sdma_v4_cond_exe_get_count(p);
+	uint32_t value;
+	int e;
+
+	if (!VKF_IS_ALIGNED(addr, (uint64_t)4))
+		return bad(w, p);
+	e = gpu_vmem_load32(w, q->gpu, addr, &value);
+	if (e || value == sdma_v4_cond_exe_get_reference(p))
+		return e;
+	if ((SDMA_V4_COND_EXE_WORDS + count) * 4 > s->avail)
+		return cut_short(w, s, p, SDMA_V4_COND_EXE_WORDS + count);
+	q->skip = count;
+	return 0;
 }
 
 static const struct sdma_op ops[] = {
@@ -131,8 +175,11 @@ static const struct sdma_op ops[] = {
 	{ SDMA_V4_OP_FENCE, 0, SDMA_V4_FENCE_WORDS, NULL, run_fence },
 	{ SDMA_V4_OP_TRAP, 0, SDMA_V4_TRAP_WORDS, NULL, run_trap },
 	{ SDMA_V4_OP_POLL_REGMEM, 0, SDMA_V4_POLL_WORDS, NULL, run_poll },
+	{ SDMA_V4_OP_COND_EXE, 0, SDMA_V4_COND_EXE_WORDS, NULL, run_cond_exe },
 	{ SDMA_V4_OP_ATOMIC, 0, SDMA_V4_ATOMIC_WORDS, NULL, run_atomic },
 	{ SDMA_V4_OP_CONST_FILL, 0, SDMA_V4_FILL_WORDS, NULL, gpu_sdma_fill },
+	{ SDMA_V4_OP_TIMESTAMP, SDMA_V4_SUB_TIMESTAMP_GET, SDMA_V4_TIMESTAMP_WORDS, NULL,
+	  run_timestamp },
 	{ SDMA_V4_OP_TIMESTAMP, SDMA_V4_SUB_TIMESTAMP_GET_GLOBAL, SDMA_V4_TIMESTAMP_WORDS, NULL,
 	  run_timestamp },
 	{ SDMA_V4_OP_DUMMY_TRAP, 0, SDMA_V4_DUMMY_TRAP_WORDS, NULL, run_nothing },
@@ -149,15 +196,6 @@ static const struct sdma_op *find_op(const uint32_t *header)
 			return &ops[i];
 	}
 	return NULL;
-}
-
-/* A packet that goes on behind what is there yet: the rest of a ring will come if it has room. */
-static int cut_short(struct gpu_worker *w, const struct gpu_stream *s, const uint32_t *p,
-		     uint64_t words)
-{
-	if (!s->wrap || words * 4 > s->wrap)
-		return bad(w, p);
-	return -ENODATA;
 }
 
 /* Read the fixed part of the packet at hand into @p, and say how long all of it is. */
@@ -226,6 +264,8 @@ static int open_ring(struct gpu_worker *w, struct gpu_queue *q, struct gpu_strea
 /* The packet at hand, of @words words, is complete: in an indirect buffer, or in the ring. */
 static int complete(struct gpu_worker *w, struct gpu_queue *q, uint64_t words)
 {
+	words += q->skip;
+	q->skip = 0;
 	q->done = 0;
 	q->polls = 0;
 	if (q->depth) {

@@ -147,29 +147,66 @@ int gpu_sdma_write_linear(struct gpu_worker *w, struct gpu_queue *q, const struc
 	return e ? e : piece_done(q, n, total);
 }
 
-int gpu_sdma_fill(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
-		  const uint32_t *p)
+/* struct fill - a decoded CONST_FILL: @word is what every aligned word becomes */
+struct fill {
+	uint64_t dst, total;
+	uint32_t word, element; /* bytes of an element */
+};
+
+static int fill_decode(struct gpu_worker *w, const uint32_t *p, struct fill *ret)
 {
-	uint64_t dst = sdma_v4_fill_get_dst(p);
-	uint64_t total = (uint64_t)sdma_v4_fill_get_count(p) + 1;
-	uint32_t word = sdma_v4_fill_get_data(p);
-	uint64_t n;
-	int e;
+	uint32_t data = sdma_v4_fill_get_data(p);
+	struct fill f = { .dst = sdma_v4_fill_get_dst(p) };
 
 	switch (sdma_v4_fill_get_size(p)) {
 	case SDMA_V4_FILL_BYTE:
-		word = (word & 0xff) * 0x01010101u;
+		f.element = 1;
+		f.word = (data & 0xff) * 0x01010101u;
+		break;
+	case SDMA_V4_FILL_SHORT:
+		f.element = 2;
+		f.word = (data & 0xffff) * 0x00010001u;
 		break;
 	case SDMA_V4_FILL_DWORD:
-		/* The count names any byte of the last dword. */
-		total = VKF_ALIGN_UP(total, (uint64_t)4);
-		if (VKF_IS_ALIGNED(dst, (uint64_t)4))
-			break;
-		/* fall through */
+		f.element = 4;
+		f.word = data;
+		break;
 	default:
 		return gpu_bad(w, p[0], SDMA_V4_OP_CONST_FILL, 0);
 	}
-	n = VKF_MIN(total - q->done, GPU_CHUNK_BYTES);
-	e = gpu_vmem_fill(w, q->gpu, dst + q->done, word, n);
-	return e ? e : piece_done(q, n, total);
+	/* The count names any byte of the last element. */
+	f.total = VKF_ALIGN_UP((uint64_t)sdma_v4_fill_get_count(p) + 1, (uint64_t)f.element);
+	if (!VKF_IS_ALIGNED(f.dst, (uint64_t)f.element))
+		return gpu_bad(w, p[0], SDMA_V4_OP_CONST_FILL, 0);
+	*ret = f;
+	return 0;
+}
+
+/* A short at either end that fills no word with its neighbour is a piece of its own. */
+static int fill_piece(struct gpu_worker *w, const struct gpu_queue *q, const struct fill *f,
+		      uint64_t *ret_n)
+{
+	uint64_t va = f->dst + q->done, n = VKF_MIN(f->total - q->done, GPU_CHUNK_BYTES);
+
+	if (f->element == 2 && (!VKF_IS_ALIGNED(va, (uint64_t)4) || n < 4)) {
+		*ret_n = 2;
+		return gpu_vmem_write(w, q->gpu, va, &f->word, 2);
+	}
+	if (f->element == 2)
+		n = VKF_ALIGN_DOWN(n, (uint64_t)4);
+	*ret_n = n;
+	return gpu_vmem_fill(w, q->gpu, va, f->word, n);
+}
+
+int gpu_sdma_fill(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		  const uint32_t *p)
+{
+	struct fill f;
+	uint64_t n;
+	int e;
+
+	e = fill_decode(w, p, &f);
+	if (!e)
+		e = fill_piece(w, q, &f, &n);
+	return e ? e : piece_done(q, n, f.total);
 }

@@ -268,3 +268,25 @@ int gpu_vmem_add64(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint64_t
 		e = host_fault(w, gpu, va, host, sizeof(v), GPU_READ | GPU_WRITE);
 	return e;
 }
+
+int gpu_vmem_cas32(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint32_t *expected,
+		   uint32_t v)
+{
+	void *host;
+	int e = word_host(w, gpu, va, sizeof(v), GPU_READ | GPU_WRITE, &host);
+
+	if (!e && w->engine->mem->cas32(w->engine->cookie, host, expected, v))
+		e = host_fault(w, gpu, va, host, sizeof(v), GPU_READ | GPU_WRITE);
+	return e;
+}
+
+int gpu_vmem_cas64(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint64_t *expected,
+		   uint64_t v)
+{
+	void *host;
+	int e = word_host(w, gpu, va, sizeof(v), GPU_READ | GPU_WRITE, &host);
+
+	if (!e && w->engine->mem->cas64(w->engine->cookie, host, expected, v))
+		e = host_fault(w, gpu, va, host, sizeof(v), GPU_READ | GPU_WRITE);
+	return e;
+}

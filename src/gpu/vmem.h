@@ -36,6 +36,11 @@ int gpu_vmem_load64(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint64_
 int gpu_vmem_store32(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint32_t v);
 int gpu_vmem_store64(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint64_t v);
 int gpu_vmem_add64(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint64_t v);
+/* If the word is *expected it becomes @v; @expected becomes what was found. */
+int gpu_vmem_cas32(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint32_t *expected,
+		   uint32_t v);
+int gpu_vmem_cas64(struct gpu_worker *w, unsigned int gpu, uint64_t va, uint64_t *expected,
+		   uint64_t v);
 
 /* Whether @dst lies in the middle of the source, so that a copy must run downwards. */
 static inline bool gpu_vmem_copies_down(uint64_t dst, uint64_t src, uint64_t len)

@@ -63,6 +63,20 @@ __asm__(".text\n"
 	"	lock addq %rsi, (%rdi)\n"
 	"	xor %eax, %eax\n"
 	"	ret\n"
+	".globl engine_access_cas32\n.hidden engine_access_cas32\n"
+	"engine_access_cas32:\n" /* rdi addr, rsi expected, edx desired */
+	"	mov (%rsi), %eax\n"
+	"	lock cmpxchgl %edx, (%rdi)\n"
+	"	mov %eax, (%rsi)\n"
+	"	xor %eax, %eax\n"
+	"	ret\n"
+	".globl engine_access_cas64\n.hidden engine_access_cas64\n"
+	"engine_access_cas64:\n"
+	"	mov (%rsi), %rax\n"
+	"	lock cmpxchgq %rdx, (%rdi)\n"
+	"	mov %rax, (%rsi)\n"
+	"	xor %eax, %eax\n"
+	"	ret\n"
 	"engine_access_end:\n"
 	"engine_access_fault:\n"
 	"	mov $-14, %eax\n"
@@ -77,6 +91,8 @@ int engine_access_load64(const void *addr, uint64_t *ret);
 int engine_access_store32(void *addr, uint32_t v);
 int engine_access_store64(void *addr, uint64_t v);
 int engine_access_add64(void *addr, uint64_t v);
+int engine_access_cas32(void *addr, uint32_t *expected, uint32_t desired);
+int engine_access_cas64(void *addr, uint64_t *expected, uint64_t desired);
 
 uint64_t engine_mem_fixup(uint64_t ip)
 {
@@ -122,6 +138,16 @@ static int mem_add64(void *cookie, void *addr, uint64_t v)
 	return engine_access_add64(addr, v);
 }
 
+static int mem_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
+{
+	return engine_access_cas32(addr, expected, desired);
+}
+
+static int mem_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
+{
+	return engine_access_cas64(addr, expected, desired);
+}
+
 const struct gpu_mem_ops engine_mem_ops = {
 	.copy = mem_copy,
 	.fill = mem_fill,
@@ -130,4 +156,6 @@ const struct gpu_mem_ops engine_mem_ops = {
 	.store32 = mem_store32,
 	.store64 = mem_store64,
 	.add64 = mem_add64,
+	.cas32 = mem_cas32,
+	.cas64 = mem_cas64,
 };

@@ -94,6 +94,24 @@ static int thread_add64(void *cookie, void *addr, uint64_t v)
 	return 0;
 }
 
+static int thread_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
+{
+	if (!umem_writable((uintptr_t)addr, 4))
+		return -EFAULT;
+	__atomic_compare_exchange_n((uint32_t *)addr, expected, desired, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static int thread_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
+{
+	if (!umem_writable((uintptr_t)addr, 8))
+		return -EFAULT;
+	__atomic_compare_exchange_n((uint64_t *)addr, expected, desired, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 static const struct gpu_mem_ops thread_mem_ops = {
 	.copy = thread_copy,
 	.fill = thread_fill,
@@ -102,6 +120,8 @@ static const struct gpu_mem_ops thread_mem_ops = {
 	.store32 = thread_store32,
 	.store64 = thread_store64,
 	.add64 = thread_add64,
+	.cas32 = thread_cas32,
+	.cas64 = thread_cas64,
 };
 
 const struct gpu_engine_ops engine_thread_ops = {

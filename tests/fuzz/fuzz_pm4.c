@@ -9,9 +9,9 @@
 static const struct {
 	uint8_t op, words;
 } ops[] = {
-	{ 0x10, 3 }, { 0x1e, 9 }, { 0x23, 2 }, { 0x76, 4 }, { 0x37, 6 },
-	{ 0x37, 5 }, { 0x3c, 7 }, { 0x3f, 4 }, { 0x40, 6 }, { 0x46, 2 },
-	{ 0x49, 8 }, { 0x50, 7 }, { 0x50, 7 }, { 0x58, 7 }, { 0x58, 7 },
+	{ 0x10, 3 }, { 0x1e, 9 }, { 0x23, 2 }, { 0x76, 4 }, { 0x37, 6 }, { 0x37, 5 }, { 0x3c, 7 },
+	{ 0x3f, 4 }, { 0x40, 6 }, { 0x46, 2 }, { 0x49, 8 }, { 0x50, 7 }, { 0x50, 7 }, { 0x22, 5 },
+	{ 0x79, 4 }, { 0x15, 5 }, { 0x16, 4 }, { 0x58, 7 }, { 0x58, 7 },
 };
 
 static void put(uint32_t *to, uint64_t v)
@@ -31,8 +31,19 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		p[i] = fuzz_next(rng) & fuzz_next(rng) & 0xff;
 	switch (ops[which].op) {
 	case 0x1e:
-		p[1] = (n & 0xf00 ? 0x2f : n >> 12 & 0x7f) | (n & 0xf0000 ? 0u : n >> 20 & 15) << 8;
+		p[1] = (n & 0xf00 ? 7 + (n >> 12) % 19 + (n >> 4 & 3) * 32 : n >> 12 & 0x7f) |
+		       (n & 0xf0000 ? 0u : n >> 20 & 15) << 8;
 		put(p + 2, fuzz_address(rng));
+		break;
+	case 0x15:
+		p[1 + n % 3] = n >> 8 & 31 ? 0 : 1;
+		break;
+	case 0x16:
+	case 0x22:
+		put(p + 1, fuzz_address(rng));
+		break;
+	case 0x79:
+		p[1] = n & 0xf00 ? n >> 12 & 0xff : n >> 12 & 0xffff;
 		break;
 	case 0x23:
 		p[1] = (n >> 8 & 15) | (n >> 12 & 3) << 24;
@@ -42,7 +53,7 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		break;
 	case 0x37:
 		p[1] = (n & 0xf00 ? 5u : n >> 12 & 7) << 8 | (n >> 15 & 1) << 16;
-		put(p + 2, fuzz_address(rng));
+		put(p + 2, n >> 16 & 7 ? fuzz_address(rng) : 0xc000 + (n >> 20 & 0xff));
 		break;
 	case 0x3c:
 		p[1] = (n >> 8 & 7) % 6 | (n >> 11 & 1) << 4 | (n >> 12 & 15 ? 0u : 1u) << 6;

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "gpu_fuzz.h"
 
-static const uint8_t ops[] = { 0, 1, 1, 1, 2, 4, 5, 6, 8, 8, 10, 11, 11, 13, 16 };
+static const uint8_t ops[] = { 0, 1, 1, 1, 2, 4, 5, 6, 8, 8, 9, 10, 11, 11, 13, 16 };
 
 /* Of a rectangle's words: what keeps it within some hundred KiB. */
 static const uint32_t masks[13] = { [3] = 0x1f003f, [4] = 0x7e001, [5] = 0xfff,     [8] = 0x1f003f,
@@ -56,7 +56,8 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		p[5] = (n & 0x700 ? 2u : 0xfffu) << 16;
 		return 6;
 	case 10:
-		p[0] |= (n % 32 ? 47u : n >> 8 & 0x7f) << 25;
+		p[0] |= (n % 8 ? 7 + (n >> 8) % 19 + (n >> 16 & 3) * 32 : n >> 8 & 0x7f) << 25;
+		p[0] |= (n >> 18 & 15 ? 0u : 1u) << 16;
 		put(p + 1, fuzz_address(rng));
 		put(p + 3, UINT64_MAX);
 		return 8;
@@ -66,8 +67,13 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		p[3] = n;
 		p[4] = fuzz_next(rng) % (n & 0xf00 ? 0x3000 : 0x400000);
 		return 5;
+	case 9:
+		put(p + 1, fuzz_address(rng));
+		p[3] = n & 1;
+		p[4] = n >> 8 & 31;
+		return 5;
 	case 13:
-		p[0] |= 2u << 8;
+		p[0] |= (1 + n % 2) << 8;
 		put(p + 1, fuzz_address(rng));
 		return 3;
 	case 5:

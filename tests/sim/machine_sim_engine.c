@@ -94,6 +94,18 @@ static int access_add64(void *cookie, void *addr, uint64_t v)
 	return gpu_mem_direct.add64(NULL, addr, v);
 }
 
+static int access_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
+{
+	engine_access(cookie, addr, sizeof(desired));
+	return gpu_mem_direct.cas32(NULL, addr, expected, desired);
+}
+
+static int access_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
+{
+	engine_access(cookie, addr, sizeof(desired));
+	return gpu_mem_direct.cas64(NULL, addr, expected, desired);
+}
+
 static const struct gpu_mem_ops access_ops = {
 	.copy = access_copy,
 	.fill = access_fill,
@@ -102,6 +114,8 @@ static const struct gpu_mem_ops access_ops = {
 	.store32 = access_store32,
 	.store64 = access_store64,
 	.add64 = access_add64,
+	.cas32 = access_cas32,
+	.cas64 = access_cas64,
 };
 
 static uint64_t engine_now(void *cookie)

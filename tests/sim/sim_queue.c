@@ -12,6 +12,7 @@
 #include "sim_calls.h"
 #include "spec/aql.h"
 #include "spec/sdma_v4.h"
+#include "spec/tc_op.h"
 
 #define WPTR_OFF AQL_QUEUE_WRITE_ID
 #define RPTR_OFF AQL_QUEUE_READ_ID
@@ -290,7 +291,7 @@ static unsigned int sdma_completion(const struct prog *pr, uint32_t *w, unsigned
 	uint32_t *at = w;
 
 	sdma_v4_header_set_op(at, SDMA_V4_OP_ATOMIC);
-	sdma_v4_atomic_set_op(at, SDMA_V4_ATOMIC_ADD64);
+	sdma_v4_atomic_set_op(at, TC_OP_ADD | TC_OP_WIDE_MASK);
 	sdma_v4_atomic_set_addr(at, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE);
 	sdma_v4_atomic_set_data(at, UINT64_MAX);
 	at += SDMA_V4_ATOMIC_WORDS;

@@ -104,6 +104,26 @@ static int op_add64(void *cookie, void *addr, uint64_t v)
 	return is_lost(fx, addr, sizeof(v), true) ? -EFAULT : gpu_mem_direct.add64(NULL, addr, v);
 }
 
+static int op_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
+{
+	struct fixture *fx = cookie;
+
+	check_word(fx, addr, sizeof(desired));
+	return is_lost(fx, addr, sizeof(desired), true) ?
+		       -EFAULT :
+		       gpu_mem_direct.cas32(NULL, addr, expected, desired);
+}
+
+static int op_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
+{
+	struct fixture *fx = cookie;
+
+	check_word(fx, addr, sizeof(desired));
+	return is_lost(fx, addr, sizeof(desired), true) ?
+		       -EFAULT :
+		       gpu_mem_direct.cas64(NULL, addr, expected, desired);
+}
+
 static const struct gpu_mem_ops mem_ops = {
 	.copy = op_copy,
 	.fill = op_fill,
@@ -112,6 +132,8 @@ static const struct gpu_mem_ops mem_ops = {
 	.store32 = op_store32,
 	.store64 = op_store64,
 	.add64 = op_add64,
+	.cas32 = op_cas32,
+	.cas64 = op_cas64,
 };
 
 static uint64_t op_now(void *cookie)

@@ -392,14 +392,53 @@ static void expect_refused(struct fixture *fx, uint32_t header, uint64_t code)
 	assert_int_equal(header_at(fx, 0), header);
 }
 
+static void dispatch(struct fixture *fx, uint32_t dimensions, uint32_t group, uint32_t grid,
+		     uint32_t group_bytes, uint64_t kernel)
+{
+	const uint64_t body[7] = { 1 | (uint64_t)grid << 32,
+				   1 | UINT64_C(1) << 32,
+				   (uint64_t)group_bytes << 32,
+				   kernel,
+				   0,
+				   0,
+				   SIGNAL(0) };
+	uint64_t slot = FX_RING + *fx_u64(fx, FX_WPTR) % SLOTS * 64;
+
+	submit(fx, 2 | 1u << 8 | dimensions << 16, body);
+	fx_words(fx, slot)[1] = group | 1u << 16;
+}
+
 static void test_a_kernel_dispatch_is_refused_loudly(void **state)
 {
 	struct fixture *fx = *state;
 
 	fx_queue(fx, GPU_QUEUE_AQL);
-	submit(fx, 2 | 1u << 8 | 3u << 16, (const uint64_t[7]){ 1, 1, 0, 0, 0, 0, SIGNAL(0) });
-	expect_refused(fx, 2 | 1u << 8 | 3u << 16, 0x40000000);
+	dispatch(fx, 1, 64, 1, 65536, 0x1000);
+	expect_refused(fx, 2 | 1u << 8 | 1u << 16, 0x40000000);
 	assert_int_equal(*fx_u64(fx, SIG(0) + 8), 0);
+}
+
+static void test_a_dispatch_is_checked_before_its_code_is_looked_at(void **state)
+{
+	static const struct {
+		uint32_t dimensions, group, grid, group_bytes, kernel, error;
+	} t[] = {
+		{ 0, 64, 1, 0, 1, 2 },     { 4, 64, 1, 0, 1, 2 },    { 1, 64, 0, 0, 1, 2 },
+		{ 3, 0, 1, 0, 1, 64 },     { 3, 1025, 1, 0, 1, 64 }, { 2, 64, 1, 65537, 1, 4 },
+		{ 2, 64, 1, 65536, 0, 8 },
+	};
+	struct fixture *fx = *state;
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(t); i++) {
+		struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_AQL);
+
+		cq->error = GPU_QERR_NONE;
+		*fx_u64(fx, FX_WPTR) = 0;
+		dispatch(fx, t[i].dimensions, t[i].group, t[i].grid, t[i].group_bytes, t[i].kernel);
+		expect_refused(fx, 2 | 1u << 8 | t[i].dimensions << 16, t[i].error);
+		fx_want(fx, cq, GPU_WANT_NONE);
+		fx_run(fx);
+	}
 }
 
 static void test_an_agent_dispatch_is_refused(void **state)
@@ -536,6 +575,7 @@ int main(void)
 		FX_TEST(test_two_interrupts_of_a_packet_arrive_in_order),
 		FX_TEST(test_an_empty_indirect_buffer_completes),
 		FX_TEST(test_a_kernel_dispatch_is_refused_loudly),
+		FX_TEST(test_a_dispatch_is_checked_before_its_code_is_looked_at),
 		FX_TEST(test_an_agent_dispatch_is_refused),
 		FX_TEST(test_unknown_types_are_refused),
 		FX_TEST(test_unknown_vendor_formats_are_refused),

@@ -96,13 +96,31 @@ static void test_wait_waits_for_memory_and_passes_registers(void **state)
 	assert_int_equal(*fx_words(fx, FX_DATA + 4), 1);
 }
 
+static void test_a_kept_register_is_waited_for(void **state)
+{
+	struct fixture *fx = *state;
+	uint32_t *reg = &fx->engine->uconfig[0][0x200];
+
+	SUBMIT(fx, P_HEADER(0x3c, 7), 5, 0xc200, 0, 10, 0xff, 4, P_HEADER(0x3c, 7), 3 | 1u << 6,
+	       0xc201, 0xc202, 7, 0xff, 4, P_COPY_DATA(0, 5, 0, 0xc201, DST));
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	*reg = 0x10a;
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	assert_int_equal(reg[1], 7);
+	reg[2] = 7;
+	expect_done(fx, 1);
+	assert_int_equal(*fx_words(fx, FX_DATA), 7);
+}
+
 static void test_release_mem_writes_and_interrupts(void **state)
 {
 	struct fixture *fx = *state;
 	const uint64_t data = UINT64_C(0x1122334455667788);
 
+	*fx_u64(fx, FX_DATA + 32) = 1;
 	SUBMIT(fx, P_RELEASE(1, 0, DST, data, 1), P_RELEASE(2, 3, DST + 8, data, 2),
-	       P_RELEASE(3, 2, DST + 16, data, 3), P_RELEASE(0, 1, DST + 24, data, 4));
+	       P_RELEASE(3, 2, DST + 16, data, 3), P_RELEASE(0, 1, DST + 24, data, 4),
+	       P_RELEASE(4, 4, DST + 32, data, 5));
 	assert_int_equal(fx_run(fx), 0);
 	assert_int_equal(*fx_u64(fx, FX_DATA), 0x55667788);
 	assert_int_equal(*fx_u64(fx, FX_DATA + 8), data);
@@ -110,7 +128,9 @@ static void test_release_mem_writes_and_interrupts(void **state)
 	assert_int_equal(*fx_u64(fx, FX_DATA + 24), 0);
 	fx_expect_irq(fx, GPU_IRQ_EVENT, 3);
 	fx_expect_irq(fx, GPU_IRQ_EVENT, 4);
+	fx_expect_irq(fx, GPU_IRQ_EVENT, 5);
 	fx_expect_no_irq(fx);
+	assert_int_equal(*fx_u64(fx, FX_DATA + 32), 0);
 }
 
 static void test_copy_data_knows_its_sources(void **state)
@@ -171,6 +191,42 @@ static void test_what_is_for_other_dies_is_skipped(void **state)
 	assert_int_equal(fx_words(fx, FX_DATA)[1], 0);
 	assert_int_equal(fx_words(fx, FX_DATA)[2], 0);
 	assert_int_equal(fx_words(fx, FX_DATA)[3], 4);
+}
+
+static void test_a_condition_decides_what_is_run(void **state)
+{
+	struct fixture *fx = *state;
+
+	*fx_words(fx, FX_DATA + 64) = 1;
+	SUBMIT(fx, P_COND(DST + 64, 5), P_WRITE(5, DST, 1), 1, P_COND(DST + 68, 5),
+	       P_WRITE(5, DST + 4, 1), 2, P_WRITE(5, DST + 8, 1), 3);
+	expect_done(fx, 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[0], 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[1], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[2], 3);
+}
+
+static void test_a_dispatch_ends_its_queue(void **state)
+{
+	struct fixture *fx = *state;
+
+	SUBMIT(fx, P_DISPATCH(0, 1, 1), P_WRITE(5, DST, 1), 1, P_DISPATCH(1, 2, 3),
+	       P_WRITE(5, DST + 4, 1), 2);
+	expect_refused(fx, P_HEADER(0x15, 5));
+	assert_int_equal(fx_words(fx, FX_DATA)[0], 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[1], 0);
+}
+
+static void test_an_indirect_dispatch_takes_its_size_from_memory(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_words(fx, FX_DATA + 64)[0] = fx_words(fx, FX_DATA + 64)[1] = 1;
+	SUBMIT(fx, P_HEADER(0x16, 4), FX_ADDR(DST + 64), 1, P_WRITE(5, DST, 1), 1,
+	       P_HEADER(0x16, 4), FX_ADDR(0x123456000), 1);
+	assert_int_equal(fx_run(fx), 0);
+	fx_expect_fault(fx, 0x123456000, GPU_FAULT_NOT_PRESENT);
+	assert_int_equal(*fx_words(fx, FX_DATA), 1);
 }
 
 static void test_an_overlapping_dma_is_a_move(void **state)
@@ -247,8 +303,8 @@ static void test_endless_calls_are_refused(void **state)
 static void test_what_we_do_not_know_is_refused(void **state)
 {
 	static const uint32_t bad[] = {
-		P_HEADER(0x15, 5), P_HEADER(0x1e, 9),
-		P_HEADER(0x76, 3), P_HEADER(0x79, 3),
+		P_HEADER(0x1f, 5), P_HEADER(0x1e, 9),
+		P_HEADER(0x76, 3), P_HEADER(0x7a, 3),
 		P_HEADER(0xff, 2), 0,
 		1u << 30,          5,
 	};
@@ -293,15 +349,15 @@ static void test_registers_and_odd_forms_are_refused(void **state)
 		{ P_WAIT(7, DST, 0, 0) },
 		{ P_HEADER(0x3c, 7), 3 | 2u << 4, FX_ADDR(DST), 0, 0, 0 },
 		{ P_HEADER(0x3c, 7), 3 | 1u << 4 | 1u << 6, FX_ADDR(DST), 0, 0, 0 },
-		{ P_RELEASE(4, 0, DST, 0, 0) },
+		{ P_RELEASE(6, 0, DST, 0, 0) },
 		{ P_RELEASE(5, 0, DST, 0, 0) },
-		{ P_RELEASE(1, 4, DST, 1, 0) },
+		{ P_RELEASE(1, 6, DST, 1, 0) },
 		{ P_RELEASE(1, 5, DST, 1, 0) },
+		{ P_HEADER(0x49, 8), 0x514, 1u << 29 | 2u << 16, FX_ADDR(DST), 1, 0, 0 },
+		{ P_COND(DST, 9) }, /* beyond the buffer */
 		{ P_COPY_DATA(1, 0, 0, DST, DST) },
-		{ P_COPY_DATA(6, 5, 0, DST, DST) },
+		{ P_COPY_DATA(7, 5, 0, DST, DST) },
 		{ P_COPY_DATA(3, 5, 0, DST, DST) },
-		{ P_HEADER(0x1e, 9), 0x28, FX_ADDR(DST), FX_ADDR(1) },
-		{ P_HEADER(0x1e, 9), 0x2f | 1u << 8, FX_ADDR(DST), FX_ADDR(1) },
 		{ P_PRED(8, 2) }, /* beyond the buffer */
 		{ P_SET_SH(0x1ff, 1), 1 },
 		{ P_SET_SH(0x280, 1), 1 },
@@ -364,7 +420,11 @@ int main(void)
 		PM4_TEST(test_nops_of_every_kind_are_skipped),
 		PM4_TEST(test_write_data_writes),
 		PM4_TEST(test_wait_waits_for_memory_and_passes_registers),
+		PM4_TEST(test_a_kept_register_is_waited_for),
 		PM4_TEST(test_release_mem_writes_and_interrupts),
+		PM4_TEST(test_a_condition_decides_what_is_run),
+		PM4_TEST(test_a_dispatch_ends_its_queue),
+		PM4_TEST(test_an_indirect_dispatch_takes_its_size_from_memory),
 		PM4_TEST(test_copy_data_knows_its_sources),
 		PM4_TEST(test_dma_data_copies_and_fills_in_pieces),
 		PM4_TEST(test_an_atomic_adds),

@@ -110,13 +110,84 @@ static void test_atomic_adds_64_bits(void **state)
 	assert_int_equal(rptr(fx), 32);
 }
 
+static void test_atomics_of_every_kind(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	*fx_u64(fx, FX_DATA) = 5;
+	*fx_words(fx, FX_DATA + 12) = 5;
+	FX_SDMA(fx, S_ATOMIC(0x27, DST, UINT64_C(0x100000002)), S_ATOMIC(0x50, DST + 12, 6),
+		10u | 0x68u << 25, FX_ADDR(DST), FX_ADDR(3), FX_ADDR(UINT64_C(0x100000002)), 0);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_u64(fx, FX_DATA), 3);
+	assert_int_equal(*fx_words(fx, FX_DATA + 12), UINT32_MAX);
+}
+
+static void test_an_atomic_may_wait_for_its_comparison(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	FX_SDMA(fx, 10u | 0x28u << 25 | 1u << 16, FX_ADDR(DST), FX_ADDR(9), FX_ADDR(3), 0,
+		S_FENCE(DST + 8, 1));
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	assert_int_equal(*fx_u64(fx, FX_DATA), 0);
+	*fx_u64(fx, FX_DATA) = 3;
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_u64(fx, FX_DATA), 9);
+	assert_int_equal(*fx_words(fx, FX_DATA + 8), 1);
+}
+
+static void test_a_condition_decides_what_is_run(void **state)
+{
+	const uint32_t ib[] = { S_COND(DST + 64, 8, 4), S_FENCE(DST + 8, 3), S_FENCE(DST + 12, 4) };
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	*fx_words(fx, FX_DATA + 64) = 7;
+	memcpy(fx->arena + FX_IB, ib, sizeof(ib));
+	FX_SDMA(fx, S_COND(DST + 64, 7, 4), S_FENCE(DST, 1), S_COND(DST + 64, 8, 4),
+		S_FENCE(DST + 4, 2), S_INDIRECT(FX_VA(FX_IB), 13));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[0], 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[1], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[2], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[3], 4);
+	assert_int_equal(rptr(fx), *fx_u64(fx, FX_WPTR));
+	/* What is skipped may come later than the packet. */
+	FX_SDMA(fx, S_COND(DST + 64, 8, 4));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(rptr(fx), *fx_u64(fx, FX_WPTR) - 20);
+	FX_SDMA(fx, S_FENCE(DST + 4, 2), S_FENCE(DST + 4, 5));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[1], 5);
+}
+
+static void test_a_malformed_condition_is_refused(void **state)
+{
+	static const uint32_t bad[][5] = { { S_COND(DST + 2, 0, 0) }, { S_COND(DST, 1, 1023) } };
+	struct fixture *fx = *state;
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(bad); i++) {
+		struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_SDMA);
+
+		cq->error = GPU_QERR_NONE;
+		*fx_u64(fx, FX_WPTR) = 0;
+		fx_sdma(fx, bad[i], 5);
+		expect_refused(fx, 9);
+		fx_want(fx, cq, GPU_WANT_NONE);
+		fx_run(fx);
+	}
+}
+
 static void test_other_atomics_are_refused(void **state)
 {
 	struct fixture *fx = *state;
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
-	FX_SDMA(fx, S_ATOMIC(39, DST, 1));
-	expect_refused(fx, 10 | 39u << 25);
+	FX_SDMA(fx, S_ATOMIC(0x22, DST, 1));
+	expect_refused(fx, 10 | 0x22u << 25);
 	assert_int_equal(*fx_u64(fx, FX_DATA), 0);
 }
 
@@ -146,10 +217,11 @@ static void test_timestamp_is_the_gpu_clock(void **state)
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
 	fx->now_ns = 123456780;
-	FX_SDMA(fx, S_TIMESTAMP(DST + 5));
+	FX_SDMA(fx, S_TIMESTAMP(DST + 5), 13u | 1u << 8, FX_ADDR(DST + 16));
 	fx_run(fx);
 	assert_int_equal(*fx_u64(fx, FX_DATA), 12345678);
-	assert_int_equal(rptr(fx), 12);
+	assert_int_equal(*fx_u64(fx, FX_DATA + 16), 12345678);
+	assert_int_equal(rptr(fx), 24);
 }
 
 static void test_other_timestamps_are_refused(void **state)
@@ -157,8 +229,8 @@ static void test_other_timestamps_are_refused(void **state)
 	struct fixture *fx = *state;
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
-	FX_SDMA(fx, 13u | 1u << 8, FX_ADDR(DST));
-	expect_refused(fx, 13u | 1u << 8);
+	FX_SDMA(fx, 13u | 3u << 8, FX_ADDR(DST));
+	expect_refused(fx, 13u | 3u << 8);
 }
 
 static void test_poll_waits_until_memory_changes(void **state)
@@ -267,7 +339,7 @@ static void test_dummy_traps_are_skipped(void **state)
 
 static void test_unknown_packets_are_refused(void **state)
 {
-	static const uint32_t bad[] = { 3,     7,     9,     12,    14,    15,    17,
+	static const uint32_t bad[] = { 3,     7,     0x109, 12,    14,    15,    17,
 					33,    0xff,  0x100, 0x101, 0x301, 0x801, 0x102,
 					0x105, 0x106, 0x10a, 0x10b, 0x0d };
 	struct fixture *fx = *state;
@@ -566,6 +638,10 @@ int main(void)
 		FX_TEST(test_trap_raises_its_context_of_28_bits),
 		FX_TEST(test_the_read_pointer_is_out_before_the_interrupt),
 		FX_TEST(test_atomic_adds_64_bits),
+		FX_TEST(test_atomics_of_every_kind),
+		FX_TEST(test_an_atomic_may_wait_for_its_comparison),
+		FX_TEST(test_a_condition_decides_what_is_run),
+		FX_TEST(test_a_malformed_condition_is_refused),
 		FX_TEST(test_other_atomics_are_refused),
 		FX_TEST(test_a_looping_or_misaligned_atomic_is_refused),
 		FX_TEST(test_timestamp_is_the_gpu_clock),

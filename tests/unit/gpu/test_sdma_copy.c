@@ -319,10 +319,31 @@ static void test_a_long_fill_comes_in_pieces(void **state)
 	assert_true(fx->ctrl->worker[0].seq - seq >= 6);
 }
 
+static void test_shorts_are_filled_at_any_even_address(void **state)
+{
+	static const uint64_t lens[] = { 1, 2, 3, 4, 6, 4095, VKF_MIB(2) + 6 };
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	for (unsigned int i = 0; i < 2 * VKF_ARRAY_SIZE(lens); i++) {
+		uint64_t off = DST_OFF + 16 + (i & 1) * 2, len = lens[i / 2];
+		uint64_t end = off + VKF_ALIGN_UP(len, (uint64_t)2);
+
+		memset(fx->arena + DST_OFF, 0xee, VKF_MIB(2) + 64);
+		FX_SDMA(fx, S_FILL(1, FX_VA(off), 0x99991234, len));
+		assert_int_equal(fx_run(fx), 0);
+		fx_expect_no_irq(fx);
+		assert_int_equal(fx->arena[off - 1], 0xee);
+		assert_int_equal(fx->arena[end], 0xee);
+		for (; off < end; off += 2)
+			assert_int_equal(*(uint16_t *)(fx->arena + off), 0x1234);
+	}
+}
+
 static void test_malformed_fills_are_refused(void **state)
 {
 	static const uint32_t bad[][5] = {
-		{ S_FILL(1, DST, 1, 4) },
+		{ S_FILL(1, DST + 1, 1, 4) },
 		{ S_FILL(3, DST, 1, 4) },
 		{ S_FILL(2, DST + 1, 1, 4) },
 	};
@@ -362,6 +383,7 @@ int main(void)
 		FX_TEST(test_a_write_into_nothing_faults),
 		FX_TEST(test_fill_repeats_dwords_or_bytes),
 		FX_TEST(test_a_long_fill_comes_in_pieces),
+		FX_TEST(test_shorts_are_filled_at_any_even_address),
 		FX_TEST(test_malformed_fills_are_refused),
 	};
 

@@ -186,6 +186,12 @@ static void test_words_fault_with_their_own_address(void **state)
 	w = enter(fx);
 	assert_int_equal(gpu_vmem_add64(w, 0, DATA + 8, 1), -EFAULT);
 	expect_fault(w, DATA, GPU_FAULT_HOST | GPU_FAULT_WRITE);
+	w = enter(fx);
+	assert_int_equal(gpu_vmem_cas32(w, 0, DATA + 8, &v32, 1), -EFAULT);
+	expect_fault(w, DATA, GPU_FAULT_HOST | GPU_FAULT_WRITE);
+	w = enter(fx);
+	assert_int_equal(gpu_vmem_cas64(w, 0, DATA + 8, &v64, 1), -EFAULT);
+	expect_fault(w, DATA, GPU_FAULT_HOST | GPU_FAULT_WRITE);
 	assert_int_equal(v32, 1);
 	assert_int_equal(v64, 2);
 }
