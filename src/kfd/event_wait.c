@@ -169,11 +169,14 @@ static uint64_t deadline_of(uint32_t ms)
 	return vkf_now_ns() + VKF_MIN(ms, (uint32_t)TIMEOUT_MAX_MS) * VKF_NSEC_PER_MSEC;
 }
 
-static uint32_t remaining_ms(uint64_t deadline)
+/* What is left of @ms since @start, counted in ticks of a millisecond as the kernel does in its own:
+ * a wait that is interrupted again and again loses a millisecond with each that passes, no more. */
+static uint32_t remaining_ms(uint32_t ms, uint64_t start)
 {
-	uint64_t now = vkf_now_ns();
+	uint64_t ticks = vkf_now_ns() / VKF_NSEC_PER_MSEC - start / VKF_NSEC_PER_MSEC;
 
-	return now >= deadline ? 0 : (uint32_t)((deadline - now) / VKF_NSEC_PER_MSEC);
+	ms = VKF_MIN(ms, (uint32_t)TIMEOUT_MAX_MS);
+	return ticks >= ms ? 0 : ms - (uint32_t)ticks;
 }
 
 static int wait(struct wait_call *wc)
@@ -202,6 +205,7 @@ static int wait(struct wait_call *wc)
 int kfd_wait_events(struct kfd_process *p, struct vkf_call *call, void *arg)
 {
 	struct kfd_ioctl_wait_events_args *args = arg;
+	uint64_t start = vkf_now_ns();
 	struct wait_call wc = {
 		.ev = &p->events,
 		.call = call,
@@ -212,7 +216,7 @@ int kfd_wait_events(struct kfd_process *p, struct vkf_call *call, void *arg)
 
 	if (r == -VKF_ERESTARTSYS && args->timeout != TIMEOUT_NONE &&
 	    args->timeout != TIMEOUT_FOREVER)
-		args->timeout = remaining_ms(wc.deadline);
+		args->timeout = remaining_ms(args->timeout, start);
 	args->wait_result = r ? KFD_IOC_WAIT_RESULT_FAIL : wc.result;
 	return r;
 }

@@ -98,11 +98,13 @@ void kfd_mem_forget_unmaps(struct kfd_mem *mem)
 /* Wait, interruptibly, until all that was ever asked for about @mem's entries is done. */
 static int sync_all(struct kfd_mem *mem)
 {
-	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
-		int r = mem->on[gpu].unmapped
-				? mm_fence_wait(mem->on[gpu].unmapped, VKF_FOREVER, true)
-				: 0;
+	int r = vkf_fault("kfd.sync", mem->home);
 
+	if (r)
+		return r;
+	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
+		r = mem->on[gpu].unmapped ? mm_fence_wait(mem->on[gpu].unmapped, VKF_FOREVER, true)
+					  : 0;
 		if (r)
 			return r;
 	}
@@ -110,8 +112,8 @@ static int sync_all(struct kfd_mem *mem)
 	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
 		for (unsigned int half = 0; half < 2; half++) {
 			struct mm_mapping *map = mem->on[gpu].map[half];
-			int r = map ? mm_vm_sync(map, true) : 0;
 
+			r = map ? mm_vm_sync(map, true) : 0;
 			if (r)
 				return r;
 		}

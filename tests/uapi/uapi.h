@@ -46,7 +46,8 @@ bool uapi_through_shim(void);
 		if (uapi_through_shim())                                                           \
 			skip();                                                                    \
 	} while (0)
-/* Arm a fault, "point:key=value,..."; false where that cannot be. Gone after the test. */
+/* Arm a fault, "point:key=value,..."; false where that cannot be. Gone after the test, or with
+ * NULL. */
 bool uapi_fault(const char *spec);
 /* Let the hardware run, where it does not by itself. */
 void uapi_run_engine(void);

@@ -170,7 +170,9 @@ bool uapi_fault(const char *spec)
 {
 	char err[128];
 
-	if (host_fault_set(spec, err, sizeof(err)))
+	if (!spec)
+		host_fault_clear();
+	else if (host_fault_set(spec, err, sizeof(err)))
 		fail_msg("%s: %s", spec, err);
 	return true;
 }

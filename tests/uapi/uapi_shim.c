@@ -3,7 +3,7 @@
  * Plain system calls, under `vkfd run --machine NAME -- TEST`. A process has one KFD process for
  * life, so each test gets a process of its own.
  */
-#include "uapi.h"
+#include "uapi_shim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -181,31 +181,50 @@ static char *query(const char *name)
 	return text;
 }
 
-/* How many programs the driver still knows, or -1. */
-static int count_clients(void)
+static uint64_t number(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+bool uapi_usage(struct uapi_usage *ret_usage)
 {
 	char *text = query("status");
 	json_t *status = text ? json_loads(text, 0, NULL) : NULL;
-	int n = status ? (int)json_array_size(json_object_get(status, "clients")) : -1;
+	json_t *system = json_object_get(status, "system");
+	json_t *item;
+	size_t i;
 
-	json_decref(status);
 	free(text);
-	return n;
+	if (!status)
+		return false;
+	*ret_usage = (struct uapi_usage){ .system = number(system, "used") +
+						    number(system, "ttm_used") };
+	json_array_foreach(json_object_get(status, "gpus"), i, item)
+		ret_usage->vram += number(item, "vram_used") + number(item, "vram_charged") +
+				   number(item, "page_tables");
+	json_array_foreach(json_object_get(status, "clients"), i, item) {
+		ret_usage->n_clients++;
+		if (number(item, "pid") == (uint64_t)getpid())
+			ret_usage->own_buffers = (unsigned int)number(item, "buffers");
+	}
+	json_decref(status);
+	return true;
 }
 
-/* What a process had is given back a moment after its end, as with the kernel; the next test wants
- * the GPUs for itself. */
-static bool settle(void)
+bool uapi_settle(unsigned int n_clients)
 {
-	int n = count_clients();
+	struct uapi_usage u = { .n_clients = ~0u };
 
-	for (unsigned int i = 0; i < SETTLE_STEPS && n > 0; i++) {
+	for (unsigned int i = 0; i < SETTLE_STEPS; i++) {
+		if (!uapi_usage(&u))
+			return false;
+		if (u.n_clients == n_clients && (n_clients || !(u.vram | u.system)))
+			return true;
 		usleep(SETTLE_STEP_US);
-		n = count_clients();
 	}
-	if (n)
-		fprintf(stderr, "the driver knows of %d programs, and there should be none\n", n);
-	return n == 0;
+	fprintf(stderr, "the driver knows of %u programs, %llu bytes of VRAM and %llu of the rest\n",
+		u.n_clients, (unsigned long long)u.vram, (unsigned long long)u.system);
+	return false;
 }
 
 static int run_one(const char *name, const struct CMUnitTest *test)
@@ -226,8 +245,9 @@ int uapi_group(const char *name, const struct CMUnitTest *tests, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		fflush(NULL);
-		failed += !settle();
+		failed += !uapi_settle(0);
 		failed += run_one(name, &tests[i]);
 	}
+	failed += !uapi_settle(0);
 	return failed != 0;
 }
