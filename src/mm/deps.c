@@ -42,7 +42,7 @@ static void drop_signalled(struct mm_deps *d)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < d->n; i++) {
-		if (mm_fence_is_signalled(d->fences[i]))
+		if (mm_fence_poll(d->fences[i]))
 			mm_fence_put(d->fences[i]);
 		else
 			d->fences[kept++] = d->fences[i];
@@ -91,7 +91,7 @@ int mm_deps_add(struct mm_deps *d, struct mm_fence *f)
 	size_t i = find(d, f->context);
 	int e;
 
-	if (mm_fence_is_signalled(f))
+	if (mm_fence_poll(f))
 		return 0;
 	if (i < d->n && d->fences[i]->context == f->context) {
 		keep_later(&d->fences[i], f);

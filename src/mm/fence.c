@@ -11,12 +11,21 @@ void mm_fence_init(struct mm_fence *f, const struct mm_fence_ops *ops, uint64_t 
 	atomic_init(&f->signalled, false);
 	f->enabled = false;
 	f->error = 0;
+	f->timestamp_ns = 0;
 	f->context = context;
 	f->seqno = seqno;
+	f->owner = (struct mm_fence_owner){ .kind = MM_FENCE_OTHER };
 	f->ops = ops;
 	vkf_mutex_init(&f->lock, VKF_RANK_FENCE);
 	vkf_cond_init(&f->done);
 	vkf_list_init(&f->callbacks);
+}
+
+void mm_fence_set_owner(struct mm_fence *f, enum mm_fence_kind kind, const struct mm_vm *vm,
+			const struct mm_device *dev)
+{
+	VKF_ASSERT(!vm == (kind == MM_FENCE_OTHER || kind == MM_FENCE_EVICTION));
+	f->owner = (struct mm_fence_owner){ kind, vm, dev };
 }
 
 void mm_fence_fini(struct mm_fence *f)
@@ -31,13 +40,20 @@ struct mm_fence *mm_fence_get(struct mm_fence *f)
 	return f;
 }
 
-void mm_fence_put(struct mm_fence *f)
+bool mm_fence_put_last(struct mm_fence *f)
 {
-	if (!f || !vkf_ref_put(&f->ref))
-		return;
+	if (!vkf_ref_put(&f->ref))
+		return false;
 	if (!vkf_list_empty(&f->callbacks))
 		mm_fence_signal(f, -EDEADLK);
 	mm_fence_fini(f);
+	return true;
+}
+
+void mm_fence_put(struct mm_fence *f)
+{
+	if (!f || !mm_fence_put_last(f))
+		return;
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
 	else
@@ -55,7 +71,7 @@ static void run_callbacks(struct mm_fence *f, struct vkf_list *callbacks)
 	}
 }
 
-int mm_fence_signal(struct mm_fence *f, int error)
+int mm_fence_signal_at(struct mm_fence *f, int error, uint64_t timestamp_ns)
 {
 	struct vkf_list callbacks;
 
@@ -67,12 +83,40 @@ int mm_fence_signal(struct mm_fence *f, int error)
 		return -EINVAL;
 	}
 	f->error = error;
+	f->timestamp_ns = timestamp_ns;
 	atomic_store_explicit(&f->signalled, true, memory_order_release);
 	vkf_list_splice_tail(&f->callbacks, &callbacks);
 	vkf_mutex_unlock(&f->lock);
 	vkf_cond_broadcast(&f->done);
 	run_callbacks(f, &callbacks);
 	return 0;
+}
+
+int mm_fence_signal(struct mm_fence *f, int error)
+{
+	return mm_fence_signal_at(f, error, vkf_now_ns());
+}
+
+bool mm_fence_poll(struct mm_fence *f)
+{
+	if (mm_fence_is_signalled(f))
+		return true;
+	if (!f->ops || !f->ops->signalled || !f->ops->signalled(f))
+		return false;
+	mm_fence_signal(f, 0);
+	return true;
+}
+
+int mm_fence_status(struct mm_fence *f)
+{
+	if (!mm_fence_poll(f))
+		return 0;
+	return f->error ? f->error : 1;
+}
+
+uint64_t mm_fence_timestamp(const struct mm_fence *f)
+{
+	return mm_fence_is_signalled(f) ? f->timestamp_ns : 0;
 }
 
 int mm_fence_error(const struct mm_fence *f)
@@ -125,7 +169,7 @@ int mm_fence_wait(struct mm_fence *f, uint64_t deadline_ns, bool interruptible)
 {
 	int r = 0;
 
-	if (mm_fence_is_signalled(f))
+	if (mm_fence_poll(f))
 		return 0;
 	mm_fence_enable(f);
 	vkf_mutex_lock(&f->lock);
@@ -135,4 +179,16 @@ int mm_fence_wait(struct mm_fence *f, uint64_t deadline_ns, bool interruptible)
 		r = 0;
 	vkf_mutex_unlock(&f->lock);
 	return r;
+}
+
+int mm_fence_stub_create(uint64_t timestamp_ns, struct mm_fence **ret_fence)
+{
+	struct mm_fence *f = vkf_zalloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	mm_fence_init(f, NULL, 0, 0);
+	mm_fence_signal_at(f, 0, timestamp_ns);
+	*ret_fence = f;
+	return 0;
 }

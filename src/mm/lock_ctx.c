@@ -48,6 +48,18 @@ static int make_room(struct mm_lock_ctx *ctx)
 	return 0;
 }
 
+/* @r is locked, for the first time; it becomes one of @ctx if it has room for its fences. */
+VKF_NO_TS static int keep(struct mm_lock_ctx *ctx, struct mm_resv *r, unsigned int n_slots)
+{
+	int e = n_slots ? mm_resv_reserve_locked(r, n_slots) : 0;
+
+	if (e)
+		mm_resv_unlock(r);
+	else
+		ctx->held[ctx->n_held++] = r;
+	return e;
+}
+
 VKF_NO_TS int mm_lock_ctx_lock(struct mm_lock_ctx *ctx, struct mm_resv *r, unsigned int n_slots)
 {
 	int e = make_room(ctx);
@@ -59,11 +71,9 @@ VKF_NO_TS int mm_lock_ctx_lock(struct mm_lock_ctx *ctx, struct mm_resv *r, unsig
 		unlock_all(ctx);
 		ctx->contended = r;
 	}
-	if (e && e != -EALREADY)
-		return e;
-	if (!e)
-		ctx->held[ctx->n_held++] = r;
-	return n_slots ? mm_resv_reserve_locked(r, n_slots) : 0;
+	if (e == -EALREADY)
+		return n_slots ? mm_resv_reserve_locked(r, n_slots) : 0;
+	return e ? e : keep(ctx, r, n_slots);
 }
 
 VKF_NO_TS bool mm_lock_ctx_retry(struct mm_lock_ctx *ctx, int e)

@@ -22,6 +22,7 @@
  *	mm_lock_ctx_fini(&ctx);
  *
  * A context belongs to one task and lives on its stack; a task has one at a time.
+ * Locking one more costs the same however many it holds.
  */
 #include "mm/resv.h"
 

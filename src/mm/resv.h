@@ -15,19 +15,28 @@
  * not know of each other may reserve on one reservation; unlocking takes back what
  * was not used.
  *
- * Signalled fences mean nothing and may be dropped at any time.
+ * Signalled fences mean nothing and may be dropped at any time. Containers are not
+ * added: whoever has one unwraps it (fence_merge.h) and adds what it holds.
+ *
+ * Whoever holds the lock reads the fences as he likes; resv_iter.h reads without it.
  */
 #include <stdbool.h>
 #include "base/lock.h"
 #include "mm/fence.h"
 
-/* Asking for one usage also finds those above it in this list. */
+/* Asking for one usage also finds those above it in this list: see mm_resv_usage_rw(). */
 enum mm_resv_usage {
 	MM_RESV_KERNEL,   /* the memory manager's own copy or clear: everyone waits */
 	MM_RESV_WRITE,    /* work that writes, for implicit sync */
 	MM_RESV_READ,     /* work that reads, for implicit sync */
 	MM_RESV_BOOKKEEP, /* page-table update, eviction fence: only move and free wait */
 };
+
+/* What one waits for before reading, or before writing, by implicit sync. */
+static inline enum mm_resv_usage mm_resv_usage_rw(bool write)
+{
+	return write ? MM_RESV_READ : MM_RESV_WRITE;
+}
 
 struct mm_resv_slot {
 	struct mm_fence *fence; /* a reference */
@@ -36,12 +45,19 @@ struct mm_resv_slot {
 
 #define MM_RESV_INLINE_SLOTS 2 /* no allocation for a buffer mapped on one GPU */
 
-/* struct mm_resv - embed it; only resv.c looks inside */
+/*
+ * struct mm_resv - embed it; only resv.c and resv_iter.c look inside
+ *
+ * What is protected by both locks is changed with both held, and so read with either.
+ */
 struct mm_resv {
-	struct vkf_wwlock lock;     /* protects the rest */
-	struct mm_resv_slot *slots; /* @few, or allocated */
-	unsigned int n, n_slots;    /* used, and there */
-	unsigned int n_reserved;    /* adds that must still find room */
+	struct vkf_wwlock lock;
+	struct vkf_mutex guard;     /* rank LEAF */
+	struct mm_resv_slot *slots; /* @few, or allocated; protected by @lock and @guard */
+	unsigned int n;             /* slots used; @lock and @guard */
+	unsigned int n_slots;       /* that there are; @lock */
+	unsigned int n_reserved;    /* adds that must still find room; @lock */
+	uint64_t change;            /* grows when a slot gets another meaning; @lock and @guard */
 	struct mm_resv_slot few[MM_RESV_INLINE_SLOTS];
 };
 
@@ -79,6 +95,13 @@ void mm_resv_add_locked(struct mm_resv *r, struct mm_fence *f, enum mm_resv_usag
  */
 void mm_resv_replace_locked(struct mm_resv *r, uint64_t context, struct mm_fence *substitute,
 			    enum mm_resv_usage usage) VKF_REQUIRES(r->lock);
+
+/*
+ * Let @r have the @n fences of @slots and no others; the references and the array, which has room
+ * for @n and what is reserved in @r, are taken over. @slots may be NULL where there is none.
+ */
+void mm_resv_take_slots_locked(struct mm_resv *r, struct mm_resv_slot *slots, unsigned int n,
+			       unsigned int n_slots) VKF_REQUIRES(r->lock);
 
 /*
  * Next unsignalled fence of @usage or above it, borrowed until unlock, or NULL at the end; start

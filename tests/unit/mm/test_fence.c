@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "mm_fixture.h"
+#include "fence_fixture.h"
 
 /* struct probe - a fence that tells what is done to it */
 struct probe {
 	struct mm_fence fence;
-	unsigned int n_enabled, n_released;
+	atomic_uint n_enabled;
+	unsigned int n_released;
 	bool enable_answer;
 };
 
@@ -242,7 +243,8 @@ static void wakes_everybody_who_waits(void **state)
 		mm_fence_get(&p.fence);
 		assert_int_equal(vkf_spawn("waiter", wait_forever, &p, &task[i]), 0);
 	}
-	vkf_sleep_ns(VKF_NSEC_PER_MSEC, false);
+	while (!p.n_enabled)
+		vkf_relax();
 	mm_fence_signal(&p.fence, 0);
 	for (unsigned int i = 0; i < 4; i++)
 		vkf_join(task[i]);
@@ -253,7 +255,10 @@ static void wakes_everybody_who_waits(void **state)
 
 static void try_signal(void *arg)
 {
-	struct { struct probe *p; atomic_uint *n_won; } *race = arg;
+	struct {
+		struct probe *p;
+		atomic_uint *n_won;
+	} *race = arg;
 
 	if (!mm_fence_signal(&race->p->fence, 0))
 		atomic_fetch_add(race->n_won, 1);
@@ -266,7 +271,10 @@ static void of_many_who_signal_one_wins(void **state)
 		struct caller c = { 0 };
 		struct vkf_task *task[2];
 		struct probe p;
-		struct { struct probe *p; atomic_uint *n_won; } race = { &p, &n_won };
+		struct {
+			struct probe *p;
+			atomic_uint *n_won;
+		} race = { &p, &n_won };
 
 		probe_init(&p);
 		mm_fence_add_callback(&p.fence, &c.cb, called);
@@ -291,6 +299,156 @@ static void of_one_context_the_greater_number_is_later(void **state)
 	assert_false(mm_fence_is_later(&a, &a));
 	mm_fence_fini(&a);
 	mm_fence_fini(&b);
+}
+
+static void says_when_it_was_signalled(void **state)
+{
+	struct probe p;
+	uint64_t before = vkf_now_ns();
+
+	probe_init(&p);
+	assert_int_equal(mm_fence_timestamp(&p.fence), 0);
+	mm_fence_signal(&p.fence, -EIO);
+	assert_in_range(mm_fence_timestamp(&p.fence), before, vkf_now_ns());
+	before = mm_fence_timestamp(&p.fence);
+	mm_fence_signal_at(&p.fence, 0, before + 5);
+	assert_int_equal(mm_fence_timestamp(&p.fence), before);
+	mm_fence_put(&p.fence);
+}
+
+static void its_status_is_zero_one_or_the_error(void **state)
+{
+	struct probe good, bad;
+
+	probe_init(&good);
+	probe_init(&bad);
+	assert_int_equal(mm_fence_status(&good.fence), 0);
+	mm_fence_signal(&good.fence, 0);
+	mm_fence_signal(&bad.fence, -ECANCELED);
+	assert_int_equal(mm_fence_status(&good.fence), 1);
+	assert_int_equal(mm_fence_status(&bad.fence), -ECANCELED);
+	mm_fence_put(&good.fence);
+	mm_fence_put(&bad.fence);
+}
+
+static void polling_asks_its_owner_and_signals_it(void **state)
+{
+	struct mm_fence *f = new_fence(1, 1);
+	struct test_cb c = { .n_calls = 0 };
+
+	assert_int_equal(mm_fence_add_callback(f, &c.cb, test_called), 0);
+	assert_false(mm_fence_poll(f));
+	to_test(f)->is_done = true;
+	assert_false(mm_fence_is_signalled(f));
+	assert_int_equal(c.n_calls, 0);
+	assert_int_equal(mm_fence_status(f), 1);
+	assert_int_equal(c.n_calls, 1);
+	assert_true(mm_fence_is_signalled(f));
+	assert_int_equal(to_test(f)->n_polled, 2);
+	assert_true(mm_fence_poll(f));
+	assert_int_equal(to_test(f)->n_polled, 2);
+	mm_fence_put(f);
+}
+
+static void a_wait_polls_before_it_makes_anybody_work(void **state)
+{
+	struct mm_fence *f = new_fence(1, 1);
+
+	to_test(f)->is_done = true;
+	assert_int_equal(mm_fence_wait(f, VKF_FOREVER, false), 0);
+	assert_int_equal(to_test(f)->n_enabled, 0);
+	mm_fence_put(f);
+}
+
+static void is_of_the_memory_manager_unless_an_owner_is_set(void **state)
+{
+	const struct mm_vm *vm = (void *)&n_called;
+	const struct mm_device *dev = (void *)state;
+	struct probe p;
+
+	probe_init(&p);
+	assert_int_equal(p.fence.owner.kind, MM_FENCE_OTHER);
+	assert_null(p.fence.owner.vm);
+	assert_null(p.fence.owner.dev);
+	mm_fence_set_owner(&p.fence, MM_FENCE_SUBMISSION, vm, dev);
+	assert_int_equal(p.fence.owner.kind, MM_FENCE_SUBMISSION);
+	assert_ptr_equal(p.fence.owner.vm, vm);
+	assert_ptr_equal(p.fence.owner.dev, dev);
+	mm_fence_put(&p.fence);
+}
+
+static void a_stub_has_been_signalled_at_the_time_given(void **state)
+{
+	struct mm_fence *f = (void *)state;
+
+	fail_alloc(1);
+	assert_int_equal(mm_fence_stub_create(77, &f), -ENOMEM);
+	assert_ptr_equal(f, state);
+	assert_int_equal(mm_fence_stub_create(77, &f), 0);
+	assert_true(mm_fence_is_signalled(f));
+	assert_int_equal(mm_fence_timestamp(f), 77);
+	assert_int_equal(f->context, 0);
+	assert_int_equal(f->seqno, 0);
+	mm_fence_put(f);
+}
+
+static void whoever_puts_the_last_reference_for_good_releases_it(void **state)
+{
+	struct probe p;
+
+	probe_init(&p);
+	mm_fence_get(&p.fence);
+	assert_false(mm_fence_put_last(&p.fence));
+	assert_true(mm_fence_put_last(&p.fence));
+	assert_int_equal(p.n_released, 0);
+}
+
+/* Everything that may be done to one fence at the same time. */
+struct crowd {
+	struct mm_fence *fence;
+	atomic_uint n_called, n_late;
+};
+
+static void crowd_signal(void *arg)
+{
+	mm_fence_signal(((struct crowd *)arg)->fence, -EIO);
+}
+
+static void crowd_care(void *arg)
+{
+	struct crowd *c = arg;
+	struct test_cb cb[3] = { { .n_calls = 0 } };
+	int r = 0;
+
+	for (unsigned int i = 0; i < 3 && !r; i++) {
+		r = mm_fence_add_callback(c->fence, &cb[i].cb, test_called);
+		if (r)
+			atomic_fetch_add(&c->n_late, 1);
+		else if (mm_fence_remove_callback(c->fence, &cb[i].cb))
+			assert_int_equal(cb[i].n_calls, 0);
+		else
+			while (!cb[i].n_calls)
+				vkf_relax();
+	}
+	assert_int_equal(mm_fence_wait(c->fence, VKF_FOREVER, false), 0);
+	assert_int_equal(mm_fence_status(c->fence), -EIO);
+	assert_true(mm_fence_timestamp(c->fence) > 0);
+}
+
+static void signal_callbacks_and_waits_may_race(void **state)
+{
+	for (unsigned int round = 0; round < 300; round++) {
+		struct crowd c = { .fence = new_fence(1, 1) };
+		struct vkf_task *task[3];
+
+		assert_int_equal(vkf_spawn("carer", crowd_care, &c, &task[0]), 0);
+		assert_int_equal(vkf_spawn("carer", crowd_care, &c, &task[1]), 0);
+		assert_int_equal(vkf_spawn("signaller", crowd_signal, &c, &task[2]), 0);
+		for (unsigned int i = 0; i < 3; i++)
+			vkf_join(task[i]);
+		assert_in_range(to_test(c.fence)->n_enabled, 0, 1);
+		mm_fence_put(c.fence);
+	}
 }
 
 static int install(void **state)
@@ -318,6 +476,14 @@ int main(void)
 		cmocka_unit_test(wakes_everybody_who_waits),
 		cmocka_unit_test(of_many_who_signal_one_wins),
 		cmocka_unit_test(of_one_context_the_greater_number_is_later),
+		cmocka_unit_test(says_when_it_was_signalled),
+		cmocka_unit_test(its_status_is_zero_one_or_the_error),
+		FENCE_TEST(polling_asks_its_owner_and_signals_it),
+		FENCE_TEST(a_wait_polls_before_it_makes_anybody_work),
+		cmocka_unit_test(is_of_the_memory_manager_unless_an_owner_is_set),
+		FENCE_TEST(a_stub_has_been_signalled_at_the_time_given),
+		cmocka_unit_test(whoever_puts_the_last_reference_for_good_releases_it),
+		FENCE_TEST(signal_callbacks_and_waits_may_race),
 	};
 
 	return cmocka_run_group_tests(tests, install, NULL);

@@ -72,6 +72,52 @@ static void without_memory_it_keeps_what_it_has_and_says_so(void **state)
 	mm_lock_ctx_fini(&ctx);
 }
 
+static void one_without_room_for_its_fences_is_not_kept(void **state)
+{
+	struct mm_lock_ctx ctx;
+	int e;
+
+	mm_lock_ctx_init(&ctx, false);
+	assert_int_equal(mm_lock_ctx_lock(&ctx, &resv[0], 1), 0);
+	fail_alloc(1);
+	e = mm_lock_ctx_lock(&ctx, &resv[1], MM_RESV_INLINE_SLOTS + 1);
+	assert_int_equal(e, -ENOMEM);
+	assert_false(vkf_wwlock_is_mine(&resv[1].lock));
+	fail_alloc(1);
+	e = mm_lock_ctx_lock(&ctx, &resv[0], MM_RESV_INLINE_SLOTS + 1);
+	vkf_env_set(NULL);
+	assert_int_equal(e, -ENOMEM);
+	assert_true(vkf_wwlock_is_mine(&resv[0].lock));
+	assert_int_equal(resv[0].n_reserved, 1);
+	mm_lock_ctx_fini(&ctx);
+	assert_false(vkf_wwlock_is_mine(&resv[0].lock));
+}
+
+static void many_are_locked_in_one_context(void **state)
+{
+	enum { MANY = 10000 };
+	struct mm_resv *many = calloc(MANY, sizeof(*many));
+	struct mm_lock_ctx ctx;
+	int e = 0;
+
+	for (unsigned int i = 0; i < MANY; i++)
+		mm_resv_init(&many[i]);
+	mm_lock_ctx_init(&ctx, false);
+	do {
+		for (unsigned int i = 0; i < MANY && !e; i++)
+			e = mm_lock_ctx_lock(&ctx, &many[i], 1);
+		for (unsigned int i = 0; i < MANY && !e; i++)
+			e = mm_lock_ctx_lock(&ctx, &many[i], 1);
+	} while (mm_lock_ctx_retry(&ctx, e));
+	assert_int_equal(e, 0);
+	assert_int_equal(ctx.n_held, MANY);
+	assert_int_equal(many[MANY - 1].n_reserved, 2);
+	mm_lock_ctx_fini(&ctx);
+	for (unsigned int i = 0; i < MANY; i++)
+		mm_resv_fini(&many[i]);
+	free(many);
+}
+
 static void hold_one(void *arg)
 {
 	atomic_int *stage = arg;
@@ -157,6 +203,8 @@ int main(void)
 		TEST(holds_all_it_locked_until_fini),
 		TEST(locking_one_twice_is_fine_and_its_slots_add_up),
 		TEST(without_memory_it_keeps_what_it_has_and_says_so),
+		TEST(one_without_room_for_its_fences_is_not_kept),
+		TEST(many_are_locked_in_one_context),
 		TEST(a_wait_for_a_lock_can_be_interrupted),
 		TEST(tasks_that_lock_in_any_order_all_get_through),
 	};

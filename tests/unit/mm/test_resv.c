@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm_fixture.h"
 
+#include "mm/fence_array.h"
+
 static struct mm_resv r;
 static struct mm_fence fence[12]; /* never freed: references are counted */
 
@@ -249,6 +251,57 @@ static void a_wait_is_for_all_fences(void **state)
 	vkf_join(task);
 }
 
+static void implicit_readers_wait_for_writers_and_writers_for_all(void **state)
+{
+	assert_int_equal(mm_resv_usage_rw(false), MM_RESV_WRITE);
+	assert_int_equal(mm_resv_usage_rw(true), MM_RESV_READ);
+}
+
+static void a_container_is_not_added(void **state)
+{
+#ifdef VKFD_DEBUG
+	struct mm_fence *in[2] = { make(0, 1, 1), make(1, 2, 1) }, *array;
+
+	assert_int_equal(mm_fence_array_create(in, 2, 9, 1, false, &array), 0);
+	assert_int_equal(mm_resv_reserve_locked(&r, 1), 0);
+	EXPECT_PANIC("is_container", mm_resv_add_locked(&r, array, MM_RESV_READ));
+	EXPECT_PANIC("is_container", mm_resv_replace_locked(&r, 1, array, MM_RESV_READ));
+	mm_fence_put(array);
+#else
+	skip();
+#endif
+}
+
+static bool is_done;
+
+static bool ask_is_done(struct mm_fence *f)
+{
+	return is_done;
+}
+
+static void looking_for_fences_asks_their_owners(void **state)
+{
+	static const struct mm_fence_ops ops = { .release = no_release, .signalled = ask_is_done };
+
+	is_done = false;
+	mm_fence_init(&fence[0], &ops, 1, 1);
+	add(&fence[0], MM_RESV_READ);
+	assert_int_equal(count(MM_RESV_READ), 1);
+	is_done = true;
+	assert_true(mm_resv_is_idle_locked(&r, MM_RESV_READ));
+	assert_true(mm_fence_is_signalled(&fence[0]));
+}
+
+static void replacing_a_context_that_is_not_there_changes_nothing(void **state)
+{
+	add(make(0, 1, 1), MM_RESV_READ);
+	make(1, 9, 1);
+	mm_resv_replace_locked(&r, 2, &fence[1], MM_RESV_READ);
+	mm_resv_replace_locked(&r, 2, NULL, MM_RESV_READ);
+	assert_int_equal(vkf_ref_read(&fence[0].ref), 2);
+	assert_int_equal(vkf_ref_read(&fence[1].ref), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -272,6 +325,10 @@ int main(void)
 		TEST(a_wait_is_for_its_usage_only),
 		TEST(a_wait_can_be_interrupted),
 		TEST(a_wait_is_for_all_fences),
+		TEST(implicit_readers_wait_for_writers_and_writers_for_all),
+		TEST(a_container_is_not_added),
+		TEST(looking_for_fences_asks_their_owners),
+		TEST(replacing_a_context_that_is_not_there_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
