@@ -132,7 +132,7 @@ def c_event(e):
     up, struct = e.name.upper(), f"struct vkf_trace_{e.name}"
     params = (["uint64_t begin_ns"] if e.shape == "span" else []) + [c_param(f) for f in e.fields]
     plain = ", ".join(f".{f[1]} = {f[1]}" for f in e.fields if f[0] != "text16")
-    copies = "".join(f"\tmemcpy(a.{f[1]}, {f[1]}, sizeof(a.{f[1]}));\n"
+    copies = "".join(f"\t\tmemcpy(a.{f[1]}, {f[1]}, sizeof(a.{f[1]}));\n"
                      for f in e.fields if f[0] == "text16")
     when = "begin_ns" if e.shape == "span" else "0"
     body = "\n".join(c_member(f) for f in e.fields)
@@ -144,11 +144,11 @@ _Static_assert(sizeof({struct}) <= VKF_TRACE_PAYLOAD, "too large a record");
 
 static inline void vkf_trace_{e.name}({", ".join(params)})
 {{
-	{struct} a = {{ {plain} }};
+	if (vkf_trace_is_on()) {{
+		{struct} a = {{ {plain} }};
 
-	if (!vkf_trace_is_on())
-		return;
-{copies}	vkf_trace_emit(VKF_TRACE_{up}, {when}, &a, sizeof(a));
+{copies}		vkf_trace_emit(VKF_TRACE_{up}, {when}, &a, sizeof(a));
+	}}
 }}
 """
 

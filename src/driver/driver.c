@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "base/lock.h"
 #include "base/ref.h"
+#include "base/trace.h"
 #include "drm/node.h"
 #include "mm/device.h"
 
@@ -28,6 +29,7 @@ struct driver_client {
 	struct driver *driver;
 	struct vkf_list link;   /* protected by driver.lock */
 	unsigned int n_looking; /* protected by driver.lock; keeps the client alive */
+	atomic_bool going;      /* set with driver.lock: who comes to look now finds nothing in it */
 	uint64_t id;
 	int32_t pid;
 	char comm[16];
@@ -97,15 +99,31 @@ struct machine *driver_machine(struct driver *d)
 
 /* ------------------------------------------------ clients */
 
+/* One that got its id earlier may have been made longer. */
+static void add_in_order(struct driver *d, struct driver_client *c) VKF_REQUIRES(d->lock)
+{
+	struct vkf_list *before = d->clients.prev;
+
+	while (before != &d->clients &&
+	       vkf_container_of(before, struct driver_client, link)->id > c->id)
+		before = before->prev;
+	vkf_list_add(&c->link, before);
+}
+
 int driver_client_create(struct driver *d, const struct driver_client_config *config,
 			 struct driver_client **ret_client)
 {
 	struct driver_client *c = vkf_zalloc(sizeof(*c));
+	struct machine_regions regions = config->regions;
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	r = machine_client_create(d->machine, &config->regions, &c->hw);
+	vkf_mutex_lock(&d->lock);
+	c->id = d->next_id++;
+	vkf_mutex_unlock(&d->lock);
+	regions.number = (uint32_t)c->id;
+	r = machine_client_create(d->machine, &regions, &c->hw);
 	if (r) {
 		vkf_free(c);
 		return r;
@@ -115,10 +133,11 @@ int driver_client_create(struct driver *d, const struct driver_client_config *co
 	snprintf(c->comm, sizeof(c->comm), "%s", config->comm);
 	vkf_mutex_init(&c->lock, VKF_RANK_CLIENT);
 	vkf_mutex_lock(&d->lock);
-	c->id = d->next_id++;
-	vkf_list_add_tail(&c->link, &d->clients);
+	add_in_order(d, c);
 	d->n_clients++;
 	vkf_mutex_unlock(&d->lock);
+	vkf_trace_client_start(machine_client_number(c->hw), c->pid, c->comm);
+	machine_client_trace(c->hw, 0);
 	*ret_client = c;
 	return 0;
 }
@@ -152,17 +171,23 @@ void driver_client_destroy(struct driver_client *c)
 {
 	struct kfd_process *p;
 	struct driver *d = c->driver;
+	uint32_t number = machine_client_number(c->hw);
 
 	machine_client_engine_gone(c->hw);
 	vkf_mutex_lock(&d->lock);
 	p = atomic_exchange(&c->kfd, NULL);
+	atomic_store(&c->going, true);
 	if (p)
 		orphan_files(d, p);
 	wait_for_lookers(d, c);
 	vkf_mutex_unlock(&d->lock);
+	vkf_trace_work_for(number);
+	machine_client_trace(c->hw, GPU_TRACE_ENTRIES);
 	if (p)
 		kfd_process_destroy(p);
 	machine_client_destroy(c->hw);
+	vkf_trace_work_for(0);
+	vkf_trace_client_exit(number);
 	/* Last, so that who sees no client sees no memory of it either. */
 	vkf_mutex_lock(&d->lock);
 	vkf_list_del(&c->link);
@@ -334,16 +359,35 @@ struct machine_render *driver_file_render(struct driver_file *f)
 
 /* ------------------------------------------------ calls */
 
+/* As a trace has it: the device, then the number. */
+static uint32_t call_number(const struct driver_file *f, uint32_t cmd)
+{
+	static const uint8_t device[] = {
+		[FILE_KFD] = VKF_TRACE_DEVICE_KFD,
+		[FILE_RENDER] = VKF_TRACE_DEVICE_RENDER,
+		[FILE_CARD] = VKF_TRACE_DEVICE_CARD,
+	};
+
+	return (uint32_t)device[f->kind] << 8 | (cmd & 0xff);
+}
+
 int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call *call,
 		 uint32_t cmd, uint64_t arg)
 {
+	int r;
+
+	vkf_trace_work_for(machine_client_number(c->hw));
+	vkf_trace_ioctl_begin(call_number(f, cmd));
 	if (f->kind == FILE_KFD)
-		return kfd_ioctl(atomic_load(&f->owner), atomic_load(&c->kfd), call, cmd, arg);
-	return drm_ioctl(f->render, f->kind == FILE_CARD, call, cmd, arg);
+		r = kfd_ioctl(atomic_load(&f->owner), atomic_load(&c->kfd), call, cmd, arg);
+	else
+		r = drm_ioctl(f->render, f->kind == FILE_CARD, call, cmd, arg);
+	vkf_trace_ioctl_end(r);
+	return r;
 }
 
-int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
-		int prot, int flags, struct machine_map *ret_map)
+static int map_file(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
+		    int prot, int flags, struct machine_map *ret_map)
 {
 	struct machine_map map;
 	int r;
@@ -360,12 +404,25 @@ int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset,
 	return r;
 }
 
+int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
+		int prot, int flags, struct machine_map *ret_map)
+{
+	int r;
+
+	vkf_trace_work_for(machine_client_number(c->hw));
+	vkf_trace_mmap_begin((uint8_t)(call_number(f, 0) >> 8), offset, len);
+	r = map_file(c, f, offset, len, prot, flags, ret_map);
+	vkf_trace_mmap_end(r);
+	return r;
+}
+
 void driver_interrupts(struct driver_client *c, void (*log)(const char *line))
 {
 	struct kfd_process *p = atomic_load(&c->kfd);
 	struct gpu_irq irq;
 	char line[192];
 
+	vkf_trace_work_for(machine_client_number(c->hw));
 	for (unsigned int n = 0; n < GPU_IRQ_ENTRIES && machine_irq_next(c->hw, &irq); n++) {
 		if (!p)
 			continue;
@@ -425,6 +482,58 @@ void driver_for_each_client(struct driver *d,
 			kfd_process_stat(p, &stat.kfd);
 		done_looking(d, c);
 		fn(cookie, &stat);
+	}
+}
+
+void driver_for_each_queue(struct driver *d, uint64_t client,
+			   void (*fn)(void *cookie, const struct kfd_queue_stat *stat), void *cookie)
+{
+	struct driver_client *c = client ? look_after(d, client - 1) : NULL;
+	struct kfd_process *p = c && c->id == client ? atomic_load(&c->kfd) : NULL;
+
+	if (p)
+		kfd_process_queues(p, fn, cookie);
+	if (c)
+		done_looking(d, c);
+}
+
+static void trace_queue(void *cookie, const struct kfd_queue_stat *stat)
+{
+	const struct driver_client *c = cookie;
+
+	vkf_trace_queue_create((uint32_t)c->id, stat->id, (uint8_t)stat->gpu, (uint8_t)stat->type,
+			       stat->ring_bytes);
+	if (stat->state == KFD_QUEUE_STOPPED || stat->state == KFD_QUEUE_EVICTED)
+		vkf_trace_queue_stopped((uint32_t)c->id, stat->id,
+					stat->state == KFD_QUEUE_EVICTED);
+}
+
+void driver_trace_begin(struct driver *d)
+{
+	struct driver_client *c;
+	uint64_t id;
+
+	for (c = look_after(d, 0); c; c = look_after(d, id)) {
+		struct kfd_process *p = atomic_load(&c->kfd);
+
+		id = c->id;
+		vkf_trace_client_start((uint32_t)id, c->pid, c->comm);
+		if (p)
+			kfd_process_queues(p, trace_queue, c);
+		done_looking(d, c);
+	}
+}
+
+void driver_trace_drain(struct driver *d, unsigned int max)
+{
+	struct driver_client *c;
+	uint64_t id;
+
+	for (c = look_after(d, 0); c; c = look_after(d, id)) {
+		id = c->id;
+		if (!atomic_load(&c->going))
+			machine_client_trace(c->hw, max);
+		done_looking(d, c);
 	}
 }
 

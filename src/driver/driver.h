@@ -89,6 +89,16 @@ struct driver_client_stat {
 void driver_for_each_client(struct driver *d,
 			    void (*fn)(void *cookie, const struct driver_client_stat *stat),
 			    void *cookie);
+/* Call @fn for each queue of the client with that id, if it still is there. Waits as the one before;
+ * @fn takes no lock. */
+void driver_for_each_queue(struct driver *d, uint64_t client,
+			   void (*fn)(void *cookie, const struct kfd_queue_stat *stat), void *cookie);
+
+/* Tell of all clients and queues that are there, as if they began now. */
+void driver_trace_begin(struct driver *d);
+/* Tell on what engines told, at most @max records of each; when tracing has just begun or ended, let
+ * them know. */
+void driver_trace_drain(struct driver *d, unsigned int max);
 unsigned int driver_n_clients(struct driver *d);
 unsigned int driver_n_files(struct driver *d);
 void driver_usage(struct driver *d, struct machine_usage *ret_usage);

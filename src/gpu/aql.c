@@ -254,8 +254,10 @@ int gpu_aql_step(struct gpu_worker *w, struct gpu_queue *q)
 	e = look(w, q, &slot);
 	if (!e)
 		e = gpu_vmem_read(w, q->gpu, slot, p, sizeof(p));
-	if (!e)
-		e = run(w, q, p);
+	if (e)
+		return e;
+	q->trace_op = aql_header_get_type(p);
+	e = run(w, q, p);
 	return e ? e : complete(w, q, slot, p);
 }
 

@@ -43,13 +43,14 @@
 #include "base/macro.h"
 
 #define GPU_CTRL_MAGIC UINT32_C(0x564b4644) /* "VKFD" */
-#define GPU_CTRL_VERSION 2
+#define GPU_CTRL_VERSION 3
 
 #define GPU_MAX_GPUS 16
 #define GPU_MAX_QUEUES 1024 /* of one client, all GPUs together */
 #define GPU_MAX_WORKERS 4
 #define GPU_IRQ_ENTRIES 1024 /* a power of two */
 #define GPU_MAX_TRAPS 32
+#define GPU_TRACE_ENTRIES 4096 /* a power of two */
 
 #define GPU_CHUNK_BYTES (UINT32_C(1) << 20) /* the longest a worker stays odd */
 
@@ -94,6 +95,9 @@ enum gpu_queue_want { GPU_WANT_NONE, GPU_WANT_STOP, GPU_WANT_RUN };
 /* Why the engine gave a queue up; it stays stopped until it is created anew. */
 enum gpu_queue_error { GPU_QERR_NONE, GPU_QERR_FAULT, GPU_QERR_PACKET };
 
+/* For those who watch; nothing depends on it. */
+enum gpu_queue_activity { GPU_QUEUE_IDLE, GPU_QUEUE_WORKS, GPU_QUEUE_WAITS };
+
 /* struct gpu_ctrl_queue - one user queue; @want NONE means the slot is free */
 struct gpu_ctrl_queue {
 	/* driver */
@@ -111,6 +115,7 @@ struct gpu_ctrl_queue {
 	_Atomic uint32_t error;    /* enum gpu_queue_error */
 	_Atomic uint64_t rptr;     /* progress in the queue's own unit; survives stop and run */
 	_Atomic uint64_t packets;  /* how many were completed */
+	_Atomic uint32_t activity; /* enum gpu_queue_activity, at the end of its last turn */
 };
 
 /* How a GPU's SDMA and PM4 packets are laid out. AQL's are the same for all. */
@@ -166,6 +171,33 @@ struct gpu_ctrl_trap {
 	_Atomic uint64_t len;
 };
 
+enum gpu_trace_kind {
+	GPU_TRACE_PACKETS, /* packets of one operation that were executed */
+	GPU_TRACE_WAIT,    /* a packet waited for memory to change */
+	GPU_TRACE_TURN,    /* the engine worked on this queue: @packets counts the pieces, too */
+};
+
+/* struct gpu_trace_record - a span of a queue's time, on the driver's clock */
+struct gpu_trace_record {
+	uint64_t begin_ns, end_ns;
+	uint32_t kind;     /* enum gpu_trace_kind */
+	uint32_t slot;
+	uint32_t queue_id; /* as the slot said then */
+	uint16_t gpu, type;
+	uint32_t op;       /* of the packets: operation, sub-operation << 8 */
+	uint32_t packets;
+	uint64_t bytes;    /* that they copied, wrote or filled */
+};
+
+struct gpu_ctrl_trace {
+	_Atomic uint32_t on;   /* driver: somebody wants records */
+	_Atomic uint32_t lock; /* workers */
+	_Atomic uint32_t wptr; /* engine */
+	_Atomic uint32_t rptr; /* driver */
+	_Atomic uint32_t lost; /* engine: records that found no room, or no lock */
+	struct gpu_trace_record record[GPU_TRACE_ENTRIES];
+};
+
 struct gpu_ctrl {
 	/* driver, once */
 	uint32_t magic, version;
@@ -188,6 +220,7 @@ struct gpu_ctrl {
 	struct gpu_ctrl_worker worker[GPU_MAX_WORKERS];
 	struct gpu_irq irq[GPU_IRQ_ENTRIES];
 	struct gpu_ctrl_queue queue[GPU_MAX_QUEUES];
+	struct gpu_ctrl_trace trace;
 };
 
 #endif

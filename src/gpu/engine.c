@@ -3,6 +3,7 @@
 #include "gpu/clock.h"
 #include "gpu/doorbell.h"
 #include "gpu/queue.h"
+#include "gpu/trace.h"
 
 size_t gpu_engine_size(void)
 {
@@ -54,6 +55,7 @@ int gpu_engine_init(void *storage, const struct gpu_engine_config *config,
 		init_queue(engine, i);
 	/* No other engine of this client lives, so a lock that is held was left behind. */
 	atomic_store_explicit(&ctrl->irq_lock, 0, memory_order_release);
+	atomic_store_explicit(&ctrl->trace.lock, 0, memory_order_release);
 	*ret_engine = engine;
 	return 0;
 }
@@ -98,8 +100,11 @@ unsigned int gpu_engine_step(struct gpu_engine *engine)
 	uint32_t slot, n = n_queues(engine);
 	unsigned int found = 0;
 
+	gpu_trace_look(&engine->worker[0]);
 	for (slot = 0; slot < n && !must_quit(engine); slot++)
 		found |= gpu_queue_service(&engine->worker[0], &engine->queue[slot]);
+	if (engine->worker[0].tracing && !(found & GPU_STEP_WORKED))
+		gpu_trace_flush(&engine->worker[0]);
 	return must_quit(engine) ? found | GPU_STEP_QUIT : found;
 }
 

@@ -82,6 +82,11 @@ struct gpu_queue {
 	uint32_t sh[GPU_SH_REGS]; /* COMPUTE_* registers as packets set them; 0 in a new queue */
 	uint64_t atomic_old;      /* what the last ATOMIC_MEM found */
 	uint64_t start_ts;
+	uint32_t shown;       /* gpu_ctrl_queue.activity */
+	uint32_t trace_op;    /* of the packet at hand: operation, sub-operation << 8 */
+	uint32_t trace_epoch; /* see gpu/trace.h, as the next */
+	uint64_t trace_begin_ns, trace_wait_ns; /* since when the packet is executed, or waits; 0: not */
+	uint64_t trace_bytes; /* that it has moved */
 	uint32_t n_irqs; /* raised by packets, but not in the interrupt ring yet */
 	struct gpu_irq irq[GPU_QUEUE_IRQS];
 };
@@ -94,6 +99,9 @@ struct gpu_worker {
 	uint32_t generation[GPU_MAX_GPUS];
 	struct gpu_fault_record fault;
 	struct gpu_bad_packet bad;
+	bool tracing;
+	uint32_t trace_epoch;                             /* how often that has changed */
+	struct gpu_trace_record trace_packets, trace_turn; /* kept back; 0 packets: none */
 	struct gpu_tlb tlb;
 	_Alignas(64) unsigned char bounce[GPU_BOUNCE_BYTES];
 };

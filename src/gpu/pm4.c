@@ -247,7 +247,8 @@ static uint32_t packet_words(const uint32_t *p)
 	return count + 2;
 }
 
-static int fetch(struct gpu_worker *w, struct gpu_pm4_packet *packet, pm4_run_fn *ret_run)
+static int fetch(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet,
+		 pm4_run_fn *ret_run)
 {
 	uint64_t have = packet->s.avail / 4;
 	uint32_t *p = packet->p;
@@ -257,6 +258,7 @@ static int fetch(struct gpu_worker *w, struct gpu_pm4_packet *packet, pm4_run_fn
 	e = gpu_stream_read(w, &packet->s, 0, p, 1);
 	if (e)
 		return e;
+	q->trace_op = pm4_header_get_op(p);
 	if (pm4_header_get_type(p) == PM4_TYPE_2) {
 		packet->words = 1;
 		*ret_run = run_nothing;
@@ -289,7 +291,7 @@ int gpu_pm4_packet(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_s
 	pm4_run_fn run;
 	int e;
 
-	e = fetch(w, &packet, &run);
+	e = fetch(w, q, &packet, &run);
 	if (!e)
 		e = run(w, q, &packet);
 	if (!e)

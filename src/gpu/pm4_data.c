@@ -147,6 +147,7 @@ int gpu_pm4_dma_data(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_p
 	if (e)
 		return e;
 	q->done += n;
+	q->trace_bytes += n;
 	return q->done < total ? -EINPROGRESS : 0;
 }
 

@@ -5,6 +5,7 @@
 #include "gpu/pm4_queue.h"
 #include "gpu/regs.h"
 #include "gpu/sdma.h"
+#include "gpu/trace.h"
 #include "spec/aql.h"
 
 static void drop_progress(struct gpu_queue *q)
@@ -132,6 +133,26 @@ static int section(struct gpu_worker *w, struct gpu_queue *q)
 	return e;
 }
 
+static int traced_section(struct gpu_worker *w, struct gpu_queue *q)
+{
+	uint64_t begin_ns = gpu_trace_begin(w, q);
+	int e = section(w, q);
+
+	gpu_trace_section(w, q, begin_ns, e);
+	return e;
+}
+
+/* How the turn ended. @found: as of the step. */
+static unsigned int end_turn(struct gpu_queue *q, enum gpu_queue_activity activity,
+			     unsigned int found)
+{
+	if (q->shown != activity) {
+		q->shown = activity;
+		atomic_store_explicit(&q->cq->activity, activity, memory_order_relaxed);
+	}
+	return activity == GPU_QUEUE_WAITS ? found | GPU_STEP_WAITING : found;
+}
+
 unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q)
 {
 	int budget = GPU_STEP_BUDGET;
@@ -143,20 +164,20 @@ unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q)
 		obey(w->engine, q);
 		q->blocked = gpu_irq_deliver(w, q) == -EAGAIN;
 		if (q->blocked)
-			return found | GPU_STEP_WAITING;
+			return end_turn(q, GPU_QUEUE_WAITS, found);
 		if (!q->running)
-			return found;
-		e = section(w, q);
+			return end_turn(q, GPU_QUEUE_IDLE, found);
+		e = __builtin_expect(w->tracing, false) ? traced_section(w, q) : section(w, q);
 		q->blocked = e == -EAGAIN;
 		q->idle = e == -ENODATA;
 		if (q->idle)
-			return found;
+			return end_turn(q, GPU_QUEUE_IDLE, found);
 		if (q->blocked)
-			return found | GPU_STEP_WAITING;
+			return end_turn(q, GPU_QUEUE_WAITS, found);
 		found = GPU_STEP_WORKED;
 		budget -= e == -EINPROGRESS ? GPU_STEP_PIECE : 1;
 	}
 	/* The last packet's interrupt is not kept for the next turn. */
 	q->blocked = gpu_irq_deliver(w, q) == -EAGAIN;
-	return q->blocked ? found | GPU_STEP_WAITING : found;
+	return end_turn(q, q->blocked ? GPU_QUEUE_WAITS : GPU_QUEUE_WORKS, found);
 }

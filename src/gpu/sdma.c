@@ -199,8 +199,8 @@ static const struct sdma_op *find_op(const uint32_t *header)
 }
 
 /* Read the fixed part of the packet at hand into @p, and say how long all of it is. */
-static int fetch(struct gpu_worker *w, const struct gpu_stream *s, const struct sdma_op **ret_op,
-		 uint32_t p[MAX_FIXED_WORDS], uint64_t *ret_words)
+static int fetch(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		 const struct sdma_op **ret_op, uint32_t p[MAX_FIXED_WORDS], uint64_t *ret_words)
 {
 	const struct sdma_op *op;
 	uint64_t words, have = s->avail / 4;
@@ -211,6 +211,7 @@ static int fetch(struct gpu_worker *w, const struct gpu_stream *s, const struct 
 	e = gpu_stream_read(w, s, 0, p, 1);
 	if (e)
 		return e;
+	q->trace_op = p[0] & 0xffff;
 	op = find_op(p);
 	if (!op)
 		return bad(w, p);
@@ -291,7 +292,7 @@ int gpu_sdma_step(struct gpu_worker *w, struct gpu_queue *q)
 	else
 		e = open_ring(w, q, &s);
 	if (!e)
-		e = fetch(w, &s, &op, p, &words);
+		e = fetch(w, q, &s, &op, p, &words);
 	if (!e)
 		e = op->run(w, q, &s, p);
 	return e ? e : complete(w, q, words);

@@ -23,6 +23,7 @@ static uint64_t piece(const struct gpu_queue *q, uint64_t total)
 static int piece_done(struct gpu_queue *q, uint64_t n, uint64_t total)
 {
 	q->done += n;
+	q->trace_bytes += n;
 	return q->done < total ? -EINPROGRESS : 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "base/trace.h"
 #include "kfd/memory.h"
 #include "kfd/process.h"
 
@@ -77,6 +78,7 @@ void kfd_event_set(struct kfd_event *e)
 	e->signaled = !e->auto_reset || vkf_list_empty(&e->waiters);
 	if (++e->age == 0)
 		e->age = 2;
+	vkf_trace_event_set(e->id, e->age);
 	vkf_list_for_each_safe(w, tmp, &e->waiters, node) {
 		w->activated = true;
 		wake(w);

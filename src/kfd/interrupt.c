@@ -9,6 +9,7 @@
  * or below, and the worst they can do is to set the program's own events.
  */
 #include <stdio.h>
+#include "base/trace.h"
 #include "kfd/process.h"
 #include "kfd/queue.h"
 
@@ -60,6 +61,8 @@ static void vm_fault(struct kfd_process *p, const struct gpu_irq *irq, char *lin
 	kfd_queues_evict(p, pdd);
 	vkf_mutex_lock(&p->queue_lock);
 	q = kfd_queue_by_slot(p, (int)irq->slot);
+	vkf_trace_vm_fault(machine_client_number(p->mc), queue_id(q), (uint8_t)irq->gpu,
+			   (uint8_t)irq->status, irq->va);
 	snprintf(line, len, "pid %d: GPU %u: VM fault at 0x%llx (%s%s), queue %u (%s)", p->pid,
 		 irq->gpu, (unsigned long long)irq->va,
 		 irq->status & GPU_FAULT_WRITE ? "write, " : "read, ",

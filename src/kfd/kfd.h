@@ -61,6 +61,28 @@ struct kfd_process_stat {
 
 void kfd_process_stat(struct kfd_process *p, struct kfd_process_stat *ret_stat);
 
+/* What a queue does, for those who watch. */
+enum kfd_queue_state {
+	KFD_QUEUE_IDLE,    /* it has run all that it was given */
+	KFD_QUEUE_RUNNING,
+	KFD_QUEUE_WAITING, /* a packet of it waits for memory to change */
+	KFD_QUEUE_STOPPED, /* by the program: it has no ring or no share */
+	KFD_QUEUE_EVICTED, /* by the driver */
+	KFD_QUEUE_FAULTED, /* it was given up */
+};
+
+struct kfd_queue_stat {
+	unsigned int id, gpu;
+	enum gpu_queue_type type;
+	enum kfd_queue_state state;
+	uint64_t packets; /* completed */
+	uint64_t ring_bytes;
+};
+
+/* Call @fn for each queue, in order of id; it takes no lock of rank QUEUE or outer. */
+void kfd_process_queues(struct kfd_process *p,
+			void (*fn)(void *cookie, const struct kfd_queue_stat *stat), void *cookie);
+
 /* One row of the fidelity report; the same table dispatches. */
 enum kfd_fidelity { KFD_FAITHFUL, KFD_PARTIAL, KFD_REFUSED };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "base/trace.h"
 #include "kfd/doorbell.h"
 
 /* The hardware scheduler's limit for one process on one GPU; higher from gfx 9.4.3 on. */
@@ -231,6 +232,15 @@ static int add(struct kfd_process *p, struct request *rq)
 	return 0;
 }
 
+static void trace_create(const struct kfd_process *p, const struct kfd_queue *q)
+{
+	uint32_t client = machine_client_number(p->mc);
+
+	vkf_trace_queue_create(client, q->id, (uint8_t)q->gpu, (uint8_t)q->type, q->ring_bytes);
+	if (!q->running)
+		vkf_trace_queue_stopped(client, q->id, VKF_TRACE_WHY_PROGRAM);
+}
+
 static int create_locked(struct kfd_process *p, struct kfd_create_queue_args *a,
 			 struct kfd_queue *q)
 {
@@ -248,6 +258,7 @@ static int create_locked(struct kfd_process *p, struct kfd_create_queue_args *a,
 		kfd_queue_release_buffers(q);
 		return r;
 	}
+	trace_create(p, q);
 	a->queue_id = q->id;
 	a->doorbell_offset = kfd_mmap_offset(KFD_MMAP_DOORBELL, a->gpu_id);
 	if (rq.asic->doorbell64)
@@ -291,6 +302,9 @@ static int unload(struct kfd_process *p, struct kfd_queue *q)
 
 	vkf_mutex_lock(&p->queue_lock);
 	r = machine_queue_unload(p->mc, q->slot);
+	if (!q->running)
+		vkf_trace_queue_runs(machine_client_number(p->mc), q->id);
+	vkf_trace_queue_destroy(machine_client_number(p->mc), q->id);
 	vkf_handles_remove(&p->queues, q->id);
 	vkf_mutex_unlock(&p->queue_lock);
 	return r;

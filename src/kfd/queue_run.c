@@ -9,10 +9,13 @@
  */
 #include "kfd/queue.h"
 
+#include "base/trace.h"
+
 /* struct queue_set - slots to be told the same */
 struct queue_set {
 	unsigned int n;
 	int slots[KFD_MAX_QUEUES];
+	uint16_t ids[KFD_MAX_QUEUES];
 };
 
 static bool should_run(const struct kfd_process *p, const struct kfd_queue *q)
@@ -21,14 +24,43 @@ static bool should_run(const struct kfd_process *p, const struct kfd_queue *q)
 	return kfd_queue_active(q) && !p->pdds[q->gpu].evicted;
 }
 
+/* A queue is seen to be stopped once it is, and to run before it may. */
+static void told(const struct kfd_process *p, unsigned int id, bool run, enum vkf_trace_why why)
+{
+	if (run)
+		vkf_trace_queue_runs(machine_client_number(p->mc), id);
+	else
+		vkf_trace_queue_stopped(machine_client_number(p->mc), id, why);
+}
+
+/* All of @set at once. */
+static int switch_queues(const struct kfd_process *p, const struct queue_set *set, bool run,
+			 enum vkf_trace_why why)
+{
+	int r;
+
+	for (unsigned int i = 0; run && i < set->n; i++)
+		told(p, set->ids[i], true, why);
+	r = machine_queues_run(p->mc, set->slots, set->n, run);
+	for (unsigned int i = 0; !run && i < set->n; i++)
+		told(p, set->ids[i], false, why);
+	return r;
+}
+
 int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q)
 {
 	bool run = should_run(p, q);
+	int r;
 
 	if (run == q->running)
 		return 0;
 	q->running = run;
-	return machine_queues_run(p->mc, &q->slot, 1, run);
+	if (run)
+		told(p, q->id, true, VKF_TRACE_WHY_PROGRAM);
+	r = machine_queues_run(p->mc, &q->slot, 1, run);
+	if (!run)
+		told(p, q->id, false, VKF_TRACE_WHY_PROGRAM);
+	return r;
 }
 
 /* Those that are not as they should be. A queue that has no slot yet is started as it should be. */
@@ -43,6 +75,7 @@ static void collect(struct kfd_process *p, bool run, struct queue_set *set)
 		if (q->slot < 0 || q->running == run || should_run(p, q) != run)
 			continue;
 		q->running = run;
+		set->ids[set->n] = (uint16_t)q->id;
 		set->slots[set->n++] = q->slot;
 	}
 }
@@ -65,7 +98,7 @@ int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *only)
 			pdd->evicted_since = vkf_now_ns();
 	}
 	collect(p, false, &set);
-	r = machine_queues_run(p->mc, set.slots, set.n, false);
+	r = switch_queues(p, &set, false, VKF_TRACE_WHY_DRIVER);
 	vkf_mutex_unlock(&p->queue_lock);
 	return r;
 }
@@ -83,6 +116,6 @@ void kfd_queues_restore(struct kfd_process *p, struct kfd_pdd *only)
 	}
 	collect(p, true, &set);
 	/* What runs need not be waited for, so this cannot fail. */
-	(void)machine_queues_run(p->mc, set.slots, set.n, true);
+	(void)switch_queues(p, &set, true, VKF_TRACE_WHY_DRIVER);
 	vkf_mutex_unlock(&p->queue_lock);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include "base/bitmap.h"
 #include "base/env.h"
+#include "machine/trace.h"
 #include "mm/client.h"
 
 _Static_assert(MM_PT_BYTES == GPU_PT_TABLE_BYTES, "mm and the engine agree on a table's size");
@@ -36,6 +37,7 @@ struct machine_client {
 	uint32_t told[GPU_MAX_QUEUES]; /* want_seq as last written: the program's copy is not believed */
 	uint32_t irq_rptr; /* the interrupt task's; the control block has a copy for the engine */
 	atomic_bool engine_gone; /* set once */
+	struct machine_trace trace;
 };
 
 /* One that is asleep says so before it looks for the last time, and says that it runs before it
@@ -166,9 +168,11 @@ int machine_client_create(struct machine *m, const struct machine_regions *regio
 	mc->machine = m;
 	mc->regions = *regions;
 	vkf_mutex_init(&mc->lock, VKF_RANK_DEVICE);
+	machine_trace_init(&mc->trace);
 	config.cookie = mc;
 	r = mm_client_create(m->system, &config, &mc->mm);
 	if (r) {
+		machine_trace_fini(&mc->trace);
 		vkf_mutex_fini(&mc->lock);
 		vkf_free(mc);
 		return r;
@@ -184,6 +188,7 @@ void machine_client_destroy(struct machine_client *mc)
 		return;
 	machine_client_engine_gone(mc);
 	mm_client_destroy(mc->mm);
+	machine_trace_fini(&mc->trace);
 	vkf_mutex_fini(&mc->lock);
 	vkf_free(mc);
 }
@@ -191,6 +196,16 @@ void machine_client_destroy(struct machine_client *mc)
 struct mm_client *machine_client_mm(struct machine_client *mc)
 {
 	return mc->mm;
+}
+
+uint32_t machine_client_number(const struct machine_client *mc)
+{
+	return mc->regions.number;
+}
+
+void machine_client_trace(struct machine_client *mc, unsigned int max)
+{
+	machine_trace_drain(&mc->trace, mc->regions.ctrl, mc->regions.number, max);
 }
 
 struct machine *machine_client_machine(struct machine_client *mc)
@@ -266,6 +281,7 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 	atomic_store(&hw->ring_bytes, q->ring_bytes);
 	atomic_store(&hw->rptr, 0);
 	atomic_store(&hw->packets, 0);
+	atomic_store(&hw->activity, GPU_QUEUE_IDLE);
 	atomic_store(&hw->error, GPU_QERR_NONE);
 	want(mc, &at, 1, run ? GPU_WANT_RUN : GPU_WANT_STOP);
 	if (atomic_load(&ctrl->n_queues) <= slot)
@@ -336,6 +352,14 @@ int machine_queue_unload(struct machine_client *mc, int slot)
 unsigned int machine_queue_error(struct machine_client *mc, int slot)
 {
 	return atomic_load(&slot_queue(mc, slot)->error);
+}
+
+enum gpu_queue_activity machine_queue_activity(struct machine_client *mc, int slot)
+{
+	uint32_t activity = atomic_load(&slot_queue(mc, slot)->activity);
+
+	return engine_runs(mc) && activity <= GPU_QUEUE_WAITS ? (enum gpu_queue_activity)activity :
+								GPU_QUEUE_IDLE;
 }
 
 uint64_t machine_queue_packets(struct machine_client *mc, int slot)

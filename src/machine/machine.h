@@ -72,6 +72,7 @@ struct machine_regions {
 	void (*fill)(void *cookie, uint64_t arena_off, uint64_t len, uint8_t byte);
 	void (*wake_engine)(void *cookie); /* cmd_seq has moved and the engine is asleep */
 	void *cookie;
+	uint32_t number;             /* by which traces know this client; 0: by none */
 };
 
 /* Return: 0, -ENOMEM, or -EINVAL when a region is too small for the machine. */
@@ -83,6 +84,11 @@ void machine_client_destroy(struct machine_client *mc);
  * ends, now and later, whatever the control block says. For good. Any task. */
 void machine_client_engine_gone(struct machine_client *mc);
 struct mm_client *machine_client_mm(struct machine_client *mc);
+/* As machine_regions.number. */
+uint32_t machine_client_number(const struct machine_client *mc);
+/* While somebody traces: tell on at most @max of the records of its engine, which learns by this call
+ * that it is to make some, or no more. Any task. */
+void machine_client_trace(struct machine_client *mc, unsigned int max);
 struct machine *machine_client_machine(struct machine_client *mc);
 /* The engine sees this VM from now on: GPU @gpu's root table. */
 void machine_client_set_vm(struct machine_client *mc, unsigned int gpu, struct mm_vm *vm);
@@ -120,6 +126,8 @@ int machine_queue_unload(struct machine_client *mc, int slot);
 /* enum gpu_queue_error, and how many packets it has completed. */
 unsigned int machine_queue_error(struct machine_client *mc, int slot);
 uint64_t machine_queue_packets(struct machine_client *mc, int slot);
+/* What its last turn ended with, as the engine says. */
+enum gpu_queue_activity machine_queue_activity(struct machine_client *mc, int slot);
 
 /* Take the oldest interrupt out of the ring, its GPU and slot checked. False: none, or nothing but
  * such that name no GPU or slot in as many as the ring holds. One task at a time. */
