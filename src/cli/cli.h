@@ -87,6 +87,7 @@ int cli_prepare_driver(const struct machine_profile *profile);
 int cli_run(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_dump(int argc, char **argv);
 int cli_machines(int argc, char **argv);
 int cli_features(int argc, char **argv);
 

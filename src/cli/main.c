@@ -10,8 +10,10 @@ const struct cli_command cli_commands[] = {
 	  "run a program on a private machine, or on that of a driver that serves PATH", cli_run },
 	{ "serve", "--socket PATH [--machine NAME] [--set KEY=VALUE]...",
 	  "keep one machine for many programs", cli_serve },
-	{ "status", "[--connect PATH] [--json]", "show a driver's clients, GPUs, memory and queues",
-	  cli_status },
+	{ "status", "[--memory] [--connect PATH] [--json]",
+	  "show a driver's clients, GPUs, memory and queues", cli_status },
+	{ "dump", "vm PID GPU [--connect PATH] [--json]", "show what a process has mapped on a GPU",
+	  cli_dump },
 	{ "machines", "[show NAME] [--json]", "list the machines, or print one", cli_machines },
 	{ "features", "[--json] [--markdown]", "say what is faithful, partial or refused",
 	  cli_features },
@@ -39,7 +41,7 @@ static int unknown_command(const char *word)
 	if (near)
 		cli_error("unknown command '%s': did you mean '%s'?", word, near);
 	else
-		cli_error("unknown command '%s': expected run, serve, status, machines or features",
+		cli_error("unknown command '%s': expected run, serve, status, dump, machines or features",
 			  word);
 	return CLI_USAGE;
 }

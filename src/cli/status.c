@@ -69,30 +69,27 @@ static void print_status(const json_t *root)
 		print_client(c);
 }
 
-int cli_status(int argc, char **argv)
+/* All of it, as the driver prints it. */
+static int show_memory(const char *path, const char *as_json)
 {
-	const char *connect = NULL, *as_json = NULL;
-	const struct cli_option options[] = {
-		{ "connect", "the socket of a driver", &connect, NULL, NULL },
-		{ "json", NULL, &as_json, NULL, NULL },
-	};
-	int first = cli_parse(argc, argv, options, sizeof(options) / sizeof(options[0])), err = 0, r;
-	char path[PATH_MAX];
-	json_t *root;
-	char *text;
+	int err = 0;
+	char *text = cli_query(path, as_json ? "memory:json" : "memory:text", &err);
 
-	if (first < 0)
-		return CLI_USAGE;
-	if (first < argc) {
-		cli_error("'%s' is one word too many: expected vkfd status [--connect PATH] [--json]",
-			  argv[first]);
-		return CLI_USAGE;
+	if (!text) {
+		cli_error("no driver answers at '%s': %s", path, strerror(-err));
+		return CLI_FAILED;
 	}
-	r = cli_find_driver(connect, path, sizeof(path));
-	if (r)
-		return r;
-	text = cli_query(path, "status", &err);
-	root = text ? json_loads(text, 0, NULL) : NULL;
+	fputs(text, stdout);
+	free(text);
+	return CLI_OK;
+}
+
+static int show_status(const char *path, const char *as_json)
+{
+	int err = 0;
+	char *text = cli_query(path, "status", &err);
+	json_t *root = text ? json_loads(text, 0, NULL) : NULL;
+
 	if (!root) {
 		cli_error("no driver answers at '%s': %s", path, strerror(text ? EPROTO : -err));
 		free(text);
@@ -105,4 +102,28 @@ int cli_status(int argc, char **argv)
 	json_decref(root);
 	free(text);
 	return CLI_OK;
+}
+
+int cli_status(int argc, char **argv)
+{
+	const char *connect = NULL, *as_json = NULL, *memory = NULL;
+	const struct cli_option options[] = {
+		{ "connect", "the socket of a driver", &connect, NULL, NULL },
+		{ "json", NULL, &as_json, NULL, NULL },
+		{ "memory", NULL, &memory, NULL, NULL },
+	};
+	int first = cli_parse(argc, argv, options, sizeof(options) / sizeof(options[0])), r;
+	char path[PATH_MAX];
+
+	if (first < 0)
+		return CLI_USAGE;
+	if (first < argc) {
+		cli_error("'%s' is one word too many: expected vkfd status [--memory] [--connect PATH] "
+			  "[--json]", argv[first]);
+		return CLI_USAGE;
+	}
+	r = cli_find_driver(connect, path, sizeof(path));
+	if (r)
+		return r;
+	return memory ? show_memory(path, as_json) : show_status(path, as_json);
 }

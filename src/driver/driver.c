@@ -524,6 +524,20 @@ void driver_trace_begin(struct driver *d)
 	}
 }
 
+void driver_for_each_mm(struct driver *d, driver_mm_fn fn, void *cookie)
+{
+	struct driver_client *c;
+	uint64_t id;
+
+	for (c = look_after(d, 0); c; c = look_after(d, id)) {
+		id = c->id;
+		/* Whoever ends it waits for us, or has begun to before we looked. */
+		if (!atomic_load(&c->going))
+			fn(cookie, c->pid, c->comm, machine_client_mm(c->hw));
+		done_looking(d, c);
+	}
+}
+
 void driver_trace_drain(struct driver *d, unsigned int max)
 {
 	struct driver_client *c;

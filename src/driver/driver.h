@@ -89,6 +89,12 @@ struct driver_client_stat {
 void driver_for_each_client(struct driver *d,
 			    void (*fn)(void *cookie, const struct driver_client_stat *stat),
 			    void *cookie);
+
+struct mm_client;
+typedef void (*driver_mm_fn)(void *cookie, int32_t pid, const char *comm, struct mm_client *mm);
+/* The same with each client's memory, which stays for the time of the call; one that is ending is
+ * left out. */
+void driver_for_each_mm(struct driver *d, driver_mm_fn fn, void *cookie);
 /* Call @fn for each queue of the client with that id, if it still is there. Waits as the one before;
  * @fn takes no lock. */
 void driver_for_each_queue(struct driver *d, uint64_t client,

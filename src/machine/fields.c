@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const char *const engine_words[] = { "process", "thread", "none", NULL };
+static const char *const vram_limit_words[] = { "kernel", "overcommit", NULL };
 
 #define GPU(key_, kind_, member, min_, max_)                                                       \
 	{ .key = key_, .kind = kind_, .offset = offsetof(struct machine_gpu, member), .min = min_, \
@@ -66,6 +67,8 @@ const struct machine_field machine_knob_fields[] = {
 	KNOB("kfd.max_queues", MACHINE_UINT, knobs.max_queues, 1, 4096),
 	KNOB("engine", MACHINE_WORD, knobs.engine, 0, sizeof(((struct machine_knobs *)0)->engine),
 	     .words = engine_words),
+	KNOB("policy.vram_limit", MACHINE_CHOICE, knobs.vram_limit, 0, 1,
+	     .words = vram_limit_words),
 	KNOB("limit.system", MACHINE_BYTES, knobs.system_limit, VKF_MIB(1), MAX_BYTES),
 	KNOB("limit.ttm", MACHINE_BYTES, knobs.ttm_limit, VKF_MIB(1), MAX_BYTES),
 	KNOB("seed", MACHINE_U64, knobs.seed, 0, UINT64_MAX),
@@ -231,6 +234,19 @@ static int set_string(const struct machine_field *f, char *dst, const char *text
 	return 0;
 }
 
+/* The place of @text among the words. Return: 0, or -EINVAL with @err filled. */
+static int parse_choice(const struct machine_field *f, const char *text, const char *where,
+			struct machine_err *err, uint64_t *ret)
+{
+	for (size_t i = 0; f->words[i]; i++) {
+		if (!strcmp(f->words[i], text)) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return machine_fail_unknown(err, where, "value", text, f->words);
+}
+
 static void store(const struct machine_field *f, void *obj, uint64_t value)
 {
 	char *p = (char *)obj + f->offset;
@@ -303,6 +319,11 @@ int machine_field_set_text(const struct machine_field *f, void *obj, const char 
 			return machine_fail_unknown(err, where, "value", text, map_words);
 		e = 0;
 		break;
+	case MACHINE_CHOICE:
+		if (parse_choice(f, text, where, err, &value))
+			return -EINVAL;
+		e = 0;
+		break;
 	default:
 		e = parse_number(text, &value);
 		break;
@@ -336,6 +357,7 @@ static bool type_fits(const struct machine_field *f, const json_t *value)
 	case MACHINE_PCI:
 	case MACHINE_WORD:
 	case MACHINE_MAP:
+	case MACHINE_CHOICE:
 		return json_is_string(value);
 	case MACHINE_SPEED:
 		return json_is_number(value);
@@ -355,6 +377,7 @@ int machine_field_set_json(const struct machine_field *f, void *obj, const json_
 		[MACHINE_SPEED] = "a speed in GT/s like 16 or 2.5",
 		[MACHINE_WORD] = "a string",
 		[MACHINE_MAP] = "\"kernel\" or \"transactional\"",
+		[MACHINE_CHOICE] = "a string",
 	};
 	char text[64];
 

@@ -40,6 +40,7 @@ enum machine_kind {
 	MACHINE_SPEED, /* "16" or "2.5": unsigned int, times ten */
 	MACHINE_WORD,  /* char[], one of @words */
 	MACHINE_MAP,   /* bool: "kernel" or "transactional" */
+	MACHINE_CHOICE, /* unsigned int: the place of one of @words */
 };
 
 struct machine_field {

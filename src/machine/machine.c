@@ -65,6 +65,7 @@ int machine_create(const struct machine_profile *profile, struct machine **ret_m
 		.ram_bytes = ram_bytes(profile),
 		.system_limit = profile->knobs.system_limit,
 		.ttm_limit = profile->knobs.ttm_limit,
+		.overcommit = profile->knobs.vram_limit == MACHINE_VRAM_OVERCOMMIT,
 		.bus_base = SYSTEM_BUS_BASE,
 	};
 	struct machine *m = vkf_zalloc(sizeof(*m));

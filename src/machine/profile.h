@@ -87,6 +87,8 @@ struct machine_knobs {
 	char engine[16];                 /* process (default), thread, none */
 	uint64_t system_limit, ttm_limit; /* bytes; 0 = computed from RAM as Linux 6.12 does */
 	unsigned int max_queues;         /* of one device: 4096 */
+	/* policy.vram_limit: what VRAM buffers are counted against, all together or each. */
+	enum { MACHINE_VRAM_KERNEL, MACHINE_VRAM_OVERCOMMIT } vram_limit;
 	/*
 	 * Specs for the fault table, "point:key=value,key=value" with the keys arg, errno, after
 	 * and count: "mm.map:arg=1,after=3". What they mean, and which points there are, is the

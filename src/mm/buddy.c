@@ -627,8 +627,7 @@ void mm_buddy_print(const struct mm_buddy *b, struct mm_print *p)
 	mm_print_bytes(p, "largest_block", report.largest_block);
 	mm_print_bytes(p, "largest_run", report.largest_run);
 	mm_print_bytes(p, "unusable_for_2mib", mm_buddy_unusable(b, &report, VKF_HUGE_SIZE));
-	mm_print_end(p);
-	mm_print_list(p, "free_blocks");
+	mm_print_list(p, "blocks");
 	for (unsigned int i = 0; i < report.n_orders; i++) {
 		if (!report.n_free[i])
 			continue;
@@ -637,5 +636,6 @@ void mm_buddy_print(const struct mm_buddy *b, struct mm_print *p)
 		mm_print_u64(p, "n", report.n_free[i]);
 		mm_print_end(p);
 	}
+	mm_print_end(p);
 	mm_print_end(p);
 }

@@ -217,21 +217,39 @@ static void dump_vm_locked(const struct mm_vm *vm, struct mm_print *p) VKF_REQUI
 	mm_print_end(p);
 }
 
+static struct mm_vm *vm_of(const struct mm_client *client, unsigned int gpu)
+	VKF_REQUIRES(client->lock)
+{
+	struct mm_vm *vm;
+
+	vkf_list_for_each(vm, &client->vms, link) {
+		if (vm->dev->config.index == gpu)
+			return vm;
+	}
+	return NULL;
+}
+
+bool mm_dump_has_vm(struct mm_client *client, unsigned int gpu)
+{
+	bool has;
+
+	vkf_mutex_lock(&client->lock);
+	has = vm_of(client, gpu) != NULL;
+	vkf_mutex_unlock(&client->lock);
+	return has;
+}
+
 int mm_dump_vm(struct mm_client *client, unsigned int gpu, struct mm_print *p)
 {
 	struct mm_vm *vm;
-	int r = -ENOENT;
 
 	vkf_mutex_lock(&client->lock);
-	vkf_list_for_each(vm, &client->vms, link) {
-		if (vm->dev->config.index != gpu)
-			continue;
+	vm = vm_of(client, gpu);
+	if (vm) {
 		vkf_mutex_lock(&vm->lock);
 		dump_vm_locked(vm, p);
 		vkf_mutex_unlock(&vm->lock);
-		r = 0;
-		break;
 	}
 	vkf_mutex_unlock(&client->lock);
-	return r;
+	return vm ? 0 : -ENOENT;
 }

@@ -23,6 +23,7 @@ void mm_dump_system(struct mm_system *system, struct mm_print *p);
 void mm_dump_device(struct mm_device *dev, struct mm_print *p);
 /* A client: its VMs, its buffers by kind, its arena. */
 void mm_dump_client(struct mm_client *client, struct mm_print *p);
+bool mm_dump_has_vm(struct mm_client *client, unsigned int gpu);
 /* Its VM on GPU @gpu, each mapping with its place, and the page tables. Return: 0, or -ENOENT when it
  * has none there. */
 int mm_dump_vm(struct mm_client *client, unsigned int gpu, struct mm_print *p);

@@ -11,7 +11,7 @@ import support
 MISTAKES = [
     (["rnu"], "unknown command 'rnu': did you mean 'run'?"),
     (["statsu"], "unknown command 'statsu': did you mean 'status'?"),
-    (["xyzzy"], "unknown command 'xyzzy': expected run, serve, status, machines or features"),
+    (["xyzzy"], "unknown command 'xyzzy': expected run, serve, status, dump, machines or features"),
     (["--verison"], "unknown"),
     (["run"], "nothing to run: expected vkfd run"),
     (["run", "--"], "nothing to run: expected vkfd run"),
@@ -49,6 +49,15 @@ MISTAKES = [
     (["status", "--jsno"], "unknown option '--jsno': did you mean '--json'?"),
     (["status", "--json=yes"], "option '--json' takes no value"),
     (["status", "now"], "'now' is one word too many"),
+    (["status", "--memry"], "unknown option '--memry': did you mean '--memory'?"),
+    (["dump"], "what to dump is missing: expected vkfd dump vm PID GPU"),
+    (["dump", "vm"], "PID and GPU are missing: expected vkfd dump vm PID GPU"),
+    (["dump", "vm", "12"], "GPU is missing: expected vkfd dump vm PID GPU"),
+    (["dump", "vm", "12", "0", "0"], "'0' is one word too many: expected vkfd dump vm PID GPU"),
+    (["dump", "bo", "12", "0"], "cannot dump 'bo': expected vkfd dump vm PID GPU"),
+    (["dump", "vm", "me", "0"], "'me' is no number: expected the PID that 'vkfd status' shows"),
+    (["dump", "vm", "12", "-1"], "unknown option '-1'"),
+    (["dump", "vm", "12", "gpu0"], "'gpu0' is no number: expected the GPU that 'vkfd status' shows"),
     (["machines", "shwo", "vega20"], "'shwo': expected vkfd machines, or vkfd machines show NAME"),
     (["machines", "show"], "'show': expected vkfd machines, or vkfd machines show NAME"),
     (["machines", "show", "vega21"], "unknown machine 'vega21': did you mean 'vega20'?"),
@@ -88,6 +97,11 @@ class Mistakes(support.VkfdTest):
     def test_a_driver_that_is_not_there_is_a_failure_of_the_world(self):
         self.check(["status"], "no driver is running", 1)
         self.check(["status", "--connect", "/nowhere"], "no driver answers at '/nowhere'", 1)
+        self.check(["status", "--memory", "--connect", "/nowhere"],
+                   "no driver answers at '/nowhere'", 1)
+        self.check(["dump", "vm", "1", "0"], "no driver is running", 1)
+        self.check(["dump", "vm", "1", "0", "--connect", "/nowhere"],
+                   "no driver answers at '/nowhere'", 1)
         self.check(["run", "--connect", "/nowhere", "--", "true"],
                    "no driver answers at '/nowhere': No such file or directory", 1)
         self.check(["serve", "--socket", "/nowhere/sock"], "cannot serve at '/nowhere/sock'", 1)
@@ -155,7 +169,7 @@ class Mistakes(support.VkfdTest):
     def test_help_and_version(self):
         self.assertRegex(self.vkfd_ok("--version"), r"^vkfd \d+\.\d+\.\d+\n$")
         text = self.vkfd_ok("--help")
-        for command in ("run", "serve", "status", "machines", "features"):
+        for command in ("run", "serve", "status", "dump", "machines", "features"):
             self.assertIn(f"vkfd {command} ", text)
 
 

@@ -195,6 +195,84 @@ class Serve(support.VkfdTest):
 
     # ------------------------------------------------ sockets
 
+    # ------------------------------------------------ memory
+
+    def memory(self, driver):
+        return json.loads(self.vkfd_ok("status", "--memory", "--connect", driver.socket, "--json"))
+
+    def end(self, copier):
+        self.kill_all("two_gpus")
+        self.finish(copier)
+
+    def test_memory_is_told_from_each_manager_and_adds_up(self):
+        with self.serve("--set", "gpu.vram=2GiB") as driver:
+            idle = self.memory(driver)
+            self.assertEqual([g["vram"]["usage"]["used"] for g in idle["gpus"]], [0, 0])
+            self.assertEqual(idle["clients"], [])
+            copier = self.copier(driver, 64)
+            told = self.memory(driver)
+            text = self.vkfd_ok("status", "--memory", "--connect", driver.socket)
+            (client,) = told["clients"]
+            self.assertEqual(client["program"], "two_gpus")
+            self.assertIn("program: two_gpus\n", text)
+            self.assertGreaterEqual(client["vram"]["bytes"], 2 * 64 * MIB)
+            self.assertEqual(sum(g["limit"]["charged"] for g in told["gpus"]),
+                             client["vram"]["bytes"])
+            self.assertEqual([v["gpu"] for v in client["vms"]], [0, 1])
+            for gpu in told["gpus"]:
+                vram, parts = gpu["vram"]["usage"], gpu["vram"]["fragmentation"]
+                self.assertEqual(vram["size"], 2048 * MIB)
+                self.assertEqual(parts["free"], vram["size"] - vram["used"])
+                self.assertEqual(sum(b["size"] * b["n"] for b in parts["blocks"]), parts["free"])
+                self.assertEqual(vram["used"], gpu["limit"]["charged"] + gpu["page_tables"])
+                self.assertEqual(gpu["vram"]["lru"]["evictable"], gpu["limit"]["charged"])
+                self.assertEqual(gpu["limit"]["rest"] + gpu["limit"]["charged"]
+                                 + gpu["limit"]["kept_for_tables"], vram["size"])
+            self.end(copier)
+
+    def test_a_vm_is_dumped_mapping_by_mapping(self):
+        with self.serve("--set", "gpu.vram=2GiB") as driver:
+            copier = self.copier(driver, 64)
+            (pid,) = self.two_gpus_pids(driver)
+            connect = ("--connect", driver.socket)
+            vm = json.loads(self.vkfd_ok("dump", "vm", pid, "1", "--json", *connect))
+            self.assertEqual((vm["pid"], vm["gpu"]), (pid, 1))
+            self.assertEqual(len(vm["mappings"]), vm["n_mappings"])
+            ends = 0
+            for m in vm["mappings"]:
+                self.assertGreaterEqual(m["address"], ends)
+                ends = m["address"] + m["size"]
+                self.assertEqual(sum(b["size"] for b in m["blocks"]), m["size"], m)
+                self.assertEqual(m["state"], "valid")
+            own = [m for m in vm["mappings"] if m["kind"] == "VRAM" and m["home"] == 1]
+            self.assertGreaterEqual(sum(m["size"] for m in own), 64 * MIB)
+            levels = vm["page_tables"]
+            self.assertEqual(sum(levels[k] for k in ("pdb2", "pdb1", "pdb0", "ptb")),
+                             levels["tables"])
+            self.assertEqual(levels["leaves_4kib"] * 4096 + levels["leaves_2mib"] * 2 * MIB,
+                             sum(m["size"] for m in vm["mappings"]))
+            text = self.vkfd_ok("dump", *connect, "vm", pid, "1")
+            self.assertEqual(text.count("  address 0x"), vm["n_mappings"])
+            self.end(copier)
+
+    def test_a_vm_that_is_not_there_says_what_is(self):
+        with self.serve("--set", "gpu.vram=2GiB") as driver:
+            def refused(*words):
+                status, out, err = self.vkfd("dump", "vm", *words, "--connect", driver.socket)
+                self.assertEqual((status, out), (1, ""), err)
+                return err
+
+            ids = ", ".join(str(g["gpu_id"]) for g in driver.status()["gpus"])
+            self.assertEqual(refused("1", "0"), "vkfd: process 1 is no client of this driver, "
+                             "which has none\n")
+            self.assertEqual(refused("1", "5"), "vkfd: there is no GPU 5: expected a number (0, 1) "
+                             f"or a gpu_id ({ids})\n")
+            copier = self.copier(driver, 64)
+            (pid,) = self.two_gpus_pids(driver)
+            self.assertEqual(refused("1", "0"), "vkfd: process 1 is no client of this driver: "
+                             f"expected one of {pid}\n")
+            self.end(copier)
+
     def test_a_socket_that_nobody_serves_any_more_is_replaced(self):
         path = os.path.join(self.dir, "kfd.sock")
         dead = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -26,6 +26,8 @@ static void unknown_names_are_enoent(void **state)
 	expect_error("file:", -ENOENT);
 	expect_error("file:/etc/passwd", -ENOENT);
 	expect_error("file:../../etc/passwd", -ENOENT);
+	expect_error("memory", -ENOENT);
+	expect_error("vm", -ENOENT);
 }
 
 static void runtime_is_where_it_is(void **state)
@@ -139,6 +141,114 @@ static void status_names_clients_and_what_they_have(void **state)
 	close(fd);
 	dx_session_close(&a);
 	dx_session_close(&b);
+}
+
+/* ------------------------------------------------ memory */
+
+static json_t *ask_json(const char *name)
+{
+	int err = 0;
+	char *text = dx_query(&dx, name, &err);
+	json_t *root;
+
+	if (!text)
+		fail_msg("%s: %d", name, err);
+	root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	if (!root)
+		fail_msg("no JSON:\n%s", text);
+	free(text);
+	return root;
+}
+
+static void all_memory_is_told_as_json_and_as_text(void **state)
+{
+	json_t *root, *gpu, *client, *vm;
+	uint64_t kfd, render, id = dx_gpu_id(&dx, 1);
+	struct dx_session s;
+	int a, b, err;
+	char *text;
+
+	dx_session_open(&dx, &s, "a\"b\xff");
+	dx_slot(&s, 0);
+	a = dx_open_kfd(&s, &kfd);
+	b = dx_open(&s, DX_DRM_MAJOR, 129, &render);
+	dx_acquire_begin(&s, 0, kfd, render, (uint32_t)id);
+	assert_int_equal(dx_answer(&s, 0, 20000), 0);
+	root = ask_json("memory:json");
+	assert_string_equal(json_string_value(json_object_get(root, "machine")), "mi210x2");
+	assert_int_equal(json_array_size(json_object_get(root, "gpus")), 2);
+	gpu = json_array_get(json_object_get(root, "gpus"), 1);
+	assert_int_equal(number(gpu, "gpu_id"), id);
+	assert_true(number(gpu, "page_tables") > 0);
+	assert_int_equal(number(json_object_get(json_object_get(gpu, "vram"), "usage"), "used"),
+			 number(gpu, "page_tables"));
+	assert_int_equal(number(json_object_get(json_object_get(gpu, "vram"), "usage"), "size"),
+			 INT64_C(64) << 30);
+	assert_int_equal(json_array_size(json_object_get(root, "clients")), 1);
+	client = json_array_get(json_object_get(root, "clients"), 0);
+	assert_string_equal(json_string_value(json_object_get(client, "program")), "a\"b?");
+	assert_int_equal(json_array_size(json_object_get(client, "vms")), 1);
+	vm = json_array_get(json_object_get(client, "vms"), 0);
+	assert_int_equal(number(vm, "gpu"), 1);
+	json_decref(root);
+	text = dx_query(&dx, "memory:text", &err);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "machine: mi210x2\n"));
+	assert_non_null(strstr(text, "program: a\"b?\n"));
+	assert_null(strchr(text, '{'));
+	free(text);
+	close(a);
+	close(b);
+	dx_session_close(&s);
+}
+
+static void a_vm_is_told_by_process_and_gpu(void **state)
+{
+	uint64_t kfd, render;
+	uint32_t id = dx_gpu_id(&dx, 1);
+	struct dx_session s;
+	char name[80];
+	json_t *root;
+	int a, b, pid;
+
+	dx_session_open(&dx, &s, "prog");
+	dx_slot(&s, 0);
+	a = dx_open_kfd(&s, &kfd);
+	b = dx_open(&s, DX_DRM_MAJOR, 129, &render);
+	dx_acquire_begin(&s, 0, kfd, render, id);
+	assert_int_equal(dx_answer(&s, 0, 20000), 0);
+	root = dx_status(&dx);
+	pid = (int)number(json_array_get(json_object_get(root, "clients"), 0), "pid");
+	json_decref(root);
+	for (unsigned int by_id = 0; by_id < 2; by_id++) {
+		snprintf(name, sizeof(name), "vm:json:%d:%u", pid, by_id ? id : 1);
+		root = ask_json(name);
+		assert_int_equal(number(root, "pid"), pid);
+		assert_int_equal(number(root, "gpu"), 1);
+		assert_true(number(json_object_get(root, "page_tables"), "tables") > 0);
+		assert_true(json_is_array(json_object_get(root, "mappings")));
+		json_decref(root);
+	}
+	snprintf(name, sizeof(name), "vm:text:%d:0", pid);
+	expect_error(name, -ENXIO);
+	snprintf(name, sizeof(name), "vm:text:%d:2", pid);
+	expect_error(name, -ENODEV);
+	close(a);
+	close(b);
+	dx_session_close(&s);
+}
+
+static void what_is_no_vm_is_refused(void **state)
+{
+	expect_error("vm:text:1:0", -ESRCH);
+	expect_error("vm:text:9999999999:0", -ESRCH);
+	expect_error("vm:text:1:9999999999", -ENODEV);
+	expect_error("vm:text:1:0 ", -EINVAL);
+	expect_error("vm:text:1", -EINVAL);
+	expect_error("vm:text:-1:0", -EINVAL);
+	expect_error("vm:yaml:1:0", -EINVAL);
+	expect_error("memory:yaml", -EINVAL);
+	expect_error("memory:text:1", -EINVAL);
 }
 
 /* Cut off in the middle of a character, and bytes that are none. */
@@ -275,6 +385,9 @@ int main(int argc, char **argv)
 		DX_TEST(live_files_have_their_present_content),
 		DX_TEST(status_of_an_idle_machine),
 		DX_TEST(status_names_clients_and_what_they_have),
+		DX_TEST(all_memory_is_told_as_json_and_as_text),
+		DX_TEST(a_vm_is_told_by_process_and_gpu),
+		DX_TEST(what_is_no_vm_is_refused),
 		DX_TEST(a_name_that_is_no_text_is_shown_all_the_same),
 		DX_TEST(many_may_ask_at_once_and_go_without_the_answer),
 		DX_TEST(a_status_that_waits_keeps_nobody),

@@ -69,6 +69,27 @@ static void system_limits_follow_all_sockets_ram_unless_set(void **state)
 	fx_close();
 }
 
+static void vram_is_limited_for_all_together_unless_overcommitted(void **state)
+{
+	static const char *const sets[][3] = {
+		{ "gpu.vram=256MiB", NULL },
+		{ "gpu.vram=256MiB", "policy.vram_limit=overcommit", NULL },
+	};
+
+	for (unsigned int over = 0; over < 2; over++) {
+		uint64_t before, after;
+		struct mm_bo *bo;
+
+		fx_open("mi210x2", sets[over]);
+		before = mm_device_available(machine_device(fx.m, 0));
+		bo = fx_bo(0, MM_BO_VRAM, VKF_MIB(32));
+		after = mm_device_available(machine_device(fx.m, 0));
+		assert_int_equal(before - after, over ? 0 : VKF_MIB(32));
+		mm_bo_put(bo);
+		fx_close();
+	}
+}
+
 static void the_gpu_clock_counts_tens_of_nanoseconds(void **state)
 {
 	uint64_t before = machine_gpu_clock(fx.m), ns = fx_now();
@@ -131,6 +152,7 @@ int main(void)
 		FX_TEST(gpus_are_found_by_id_and_0_is_nobodys),
 		cmocka_unit_test(each_gpu_has_a_device_of_its_size),
 		cmocka_unit_test(system_limits_follow_all_sockets_ram_unless_set),
+		cmocka_unit_test(vram_is_limited_for_all_together_unless_overcommitted),
 		FX_TEST(the_gpu_clock_counts_tens_of_nanoseconds),
 		FX_TEST(registers_of_all_gpus_lie_apart),
 		cmocka_unit_test(without_memory_nothing_is_made_and_nothing_is_left),

@@ -50,6 +50,7 @@ static void the_default_machine_is_what_its_file_says(void **state)
 	assert_int_equal(g[1].card_minor, 1);
 	assert_string_equal(m.knobs.engine, "process");
 	assert_false(m.knobs.map_transactional);
+	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_KERNEL);
 }
 
 static void an_entry_overrides_the_board_that_all_share(void **state)
@@ -77,10 +78,12 @@ static void driver_knobs_come_from_the_file(void **state)
 	assert_int_equal(load(MACHINE(SOCKET, GPU0,
 				      ", \"kfd\": { \"map\": \"transactional\", \"max_queues\": 7 }"
 				      ", \"engine\": \"thread\", \"limit\": { \"ttm\": \"2MiB\" }"
+				      ", \"policy\": { \"vram_limit\": \"overcommit\" }"
 				      ", \"faults\": [ \"mm.map:arg=1,errno=EIO\" ]"
 				      ", \"seed\": \"0xffffffffffffffff\"")), 0);
 	assert_true(m.knobs.map_transactional);
 	assert_int_equal(m.knobs.max_queues, 7);
+	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_OVERCOMMIT);
 	assert_string_equal(m.knobs.engine, "thread");
 	assert_int_equal(m.knobs.ttm_limit, VKF_MIB(2));
 	assert_int_equal(m.knobs.n_faults, 1);
@@ -258,6 +261,11 @@ static const struct refusal refusals[] = {
 	{ MACHINE(SOCKET, GPU0, ", \"kfd\": 1"), "kfd: expected an object" },
 	{ MACHINE(SOCKET, GPU0, ", \"engine\": \"proces\""), "did you mean \"process\"?" },
 	{ MACHINE(SOCKET, GPU0, ", \"limit\": { \"system\": true }"), "limit.system: expected a size" },
+	{ MACHINE(SOCKET, GPU0, ", \"policy\": { \"vram_limit\": 1 }"),
+	  "policy.vram_limit: expected a string, got a number" },
+	{ MACHINE(SOCKET, GPU0, ", \"policy\": { \"vram_limit\": \"kernle\" }"),
+	  "policy.vram_limit: unknown value \"kernle\"; did you mean \"kernel\"?" },
+	{ MACHINE(SOCKET, GPU0, ", \"policy\": { \"vram\": \"kernel\" }"), "unknown key" },
 	{ MACHINE(SOCKET, GPU0, ", \"socket_distance\": 10"), "socket_distance: expected 11" },
 	{ MACHINE(SOCKET, GPU0, ", \"faults\": [ 1 ]"), "faults[0]: expected a string" },
 	{ MACHINE(SOCKET, GPU0, ", \"faults\": [ \"map\" ]"), "faults[0]: expected \"layer.step" },

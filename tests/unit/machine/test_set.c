@@ -61,7 +61,8 @@ static void every_kind_of_knob_can_be_set(void **state)
 	assert_int_equal(LOAD("gpu.p2p=false", "gpu.0.atomics=off", "socket.ram=16GiB",
 			      "socket.0.cores=2", "kfd.map=transactional", "engine=none",
 			      "limit.system=1GiB", "limit.ttm=2GiB", "seed=0x2a", "gpu.pcie_speed=2.5",
-			      "kfd.max_queues=12", "socket_distance=21"), 0);
+			      "kfd.max_queues=12", "socket_distance=21",
+			      "policy.vram_limit=overcommit"), 0);
 	assert_false(m.gpus[0].p2p || m.gpus[1].p2p);
 	assert_false(m.gpus[0].pcie_atomics);
 	assert_true(m.gpus[1].pcie_atomics);
@@ -75,6 +76,9 @@ static void every_kind_of_knob_can_be_set(void **state)
 	assert_int_equal(m.gpus[1].pcie_gts_x10, 25);
 	assert_int_equal(m.knobs.max_queues, 12);
 	assert_int_equal(m.socket_distance, 21);
+	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_OVERCOMMIT);
+	assert_int_equal(LOAD("policy.vram_limit=overcommit", "policy.vram_limit=kernel"), 0);
+	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_KERNEL);
 }
 
 static void a_fault_becomes_a_spec(void **state)
@@ -121,6 +125,8 @@ static void what_is_wrong_is_refused_with_a_line_that_says_where(void **state)
 		{ "gpu.pci=0000:01:00.0", "gpus[1]: has the PCI address of gpus[0]" },
 		{ "gpu.product=a\nb", "gpu.product: expected at most 63 printable" },
 		{ "engine=x", "engine: unknown value \"x\"; expected one of: process, thread, none" },
+		{ "policy.vram_limit=0",
+		  "policy.vram_limit: unknown value \"0\"; expected one of: kernel, overcommit" },
 		{ "kfd.mpa=kernel", "did you mean \"kfd.map\"?" },
 		{ "sede=1", "did you mean \"seed\"?" },
 		{ "seed=-1", "seed: expected a number" },

@@ -548,10 +548,9 @@ static void prints_what_is_free_by_size(void **state)
 	mm_print_finish(&p);
 	assert_string_equal(text, "{\n"
 		"  \"fragmentation\": {\"free\": 61440, \"largest_block\": 32768, "
-		"\"largest_run\": 61440, \"unusable_for_2mib\": 61440},\n"
-		"  \"free_blocks\": [\n"
-		"    {\"size\": 4096, \"n\": 1},\n    {\"size\": 8192, \"n\": 1},\n"
-		"    {\"size\": 16384, \"n\": 1},\n    {\"size\": 32768, \"n\": 1}\n  ]\n}\n");
+		"\"largest_run\": 61440, \"unusable_for_2mib\": 61440, \"blocks\": ["
+		"{\"size\": 4096, \"n\": 1}, {\"size\": 8192, \"n\": 1}, "
+		"{\"size\": 16384, \"n\": 1}, {\"size\": 32768, \"n\": 1}]}\n}\n");
 	mm_buddy_free(&b, blocks);
 	fini();
 }

@@ -432,13 +432,12 @@ static void prints_itself(void **state)
 				  "  visible: size 16 MiB, used 4 KiB\n"
 				  "  retired: bytes 4 KiB, still owned 0 B\n"
 				  "  fragmentation: free 32764 KiB, largest block 16 MiB, "
-				  "largest run 32764 KiB, unusable for 2mib 2044 KiB\n"
-				  "  free blocks:\n"
-				  "    size 4 KiB, n 1\n    size 8 KiB, n 1\n    size 16 KiB, n 1\n"
-				  "    size 32 KiB, n 1\n    size 64 KiB, n 1\n    size 128 KiB, n 1\n"
-				  "    size 256 KiB, n 1\n    size 512 KiB, n 1\n    size 1 MiB, n 1\n"
-				  "    size 2 MiB, n 1\n    size 4 MiB, n 1\n    size 8 MiB, n 1\n"
-				  "    size 16 MiB, n 1\n");
+				  "largest run 32764 KiB, unusable for 2mib 2044 KiB, "
+				  "blocks [(size 4 KiB, n 1), (size 8 KiB, n 1), (size 16 KiB, n 1), "
+				  "(size 32 KiB, n 1), (size 64 KiB, n 1), (size 128 KiB, n 1), "
+				  "(size 256 KiB, n 1), (size 512 KiB, n 1), (size 1 MiB, n 1), "
+				  "(size 2 MiB, n 1), (size 4 MiB, n 1), (size 8 MiB, n 1), "
+				  "(size 16 MiB, n 1)]\n");
 	release(&a);
 	assert_sound();
 	mm_vram_fini(&vram);
