@@ -88,6 +88,14 @@ static void debug_may_lock(const struct vkf_mutex *m)
 	rank_check(vkf_current(), m->rank);
 }
 
+/* As debug_may_lock(), and beside others of its rank under @outer. */
+static void debug_may_lock_nested(const struct vkf_mutex *m, const struct vkf_mutex *outer)
+{
+	if (outer->owner != vkf_current() || outer->rank >= m->rank)
+		vkf_panic(__FILE__, __LINE__, "nested lock without the one around it");
+	rank_check(vkf_current(), m->rank + 1);
+}
+
 static void debug_locked(struct vkf_mutex *m)
 {
 	struct vkf_task *task = vkf_current();
@@ -150,6 +158,10 @@ static void debug_may_lock_ww(struct vkf_task *task, const struct vkf_ww_ctx *ct
 #else
 
 static void debug_may_lock(const struct vkf_mutex *m)
+{
+}
+
+static void debug_may_lock_nested(const struct vkf_mutex *m, const struct vkf_mutex *outer)
 {
 }
 
@@ -257,6 +269,15 @@ static int mutex_lock(struct vkf_mutex *m, bool interruptible)
 	}
 	debug_locked(m);
 	return 0;
+}
+
+VKF_NO_TS void vkf_mutex_lock_nested(struct vkf_mutex *m, const struct vkf_mutex *outer)
+{
+	vkf_point("lock");
+	debug_may_lock_nested(m, outer);
+	if (!mutex_take_fast(m))
+		(void)mutex_lock_wait(m, false);
+	debug_locked(m);
 }
 
 VKF_NO_TS void vkf_mutex_lock(struct vkf_mutex *m)

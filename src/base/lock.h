@@ -51,6 +51,10 @@ void vkf_mutex_init(struct vkf_mutex *m, enum vkf_rank rank);
 /* Free, and with no waiter. */
 void vkf_mutex_fini(struct vkf_mutex *m);
 void vkf_mutex_lock(struct vkf_mutex *m) VKF_ACQUIRE(*m);
+/*
+ * One more of the rank of the innermost: right only where whoever holds two of them holds @outer, too.
+ */
+void vkf_mutex_lock_nested(struct vkf_mutex *m, const struct vkf_mutex *outer) VKF_ACQUIRE(*m);
 /* Return: 0 with @m held, or -ERESTARTSYS (512). */
 int vkf_mutex_lock_interruptible(struct vkf_mutex *m) VKF_TRY_ACQUIRE(0, *m) VKF_MUST_CHECK;
 bool vkf_mutex_trylock(struct vkf_mutex *m) VKF_TRY_ACQUIRE(true, *m) VKF_MUST_CHECK;

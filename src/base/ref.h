@@ -9,6 +9,7 @@
  * the last one, and only that caller, to destroy the object.
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include "base/macro.h"
 
 struct vkf_ref {
@@ -26,6 +27,19 @@ static inline void vkf_ref_get(struct vkf_ref *r)
 
 	VKF_ASSERT(old != 0 && old < UINT32_MAX / 2);
 	(void)old;
+}
+
+/* For who found the object in a list that does not hold a reference: false when it is dying. */
+static inline bool vkf_ref_get_unless_zero(struct vkf_ref *r)
+{
+	unsigned int n = atomic_load_explicit(&r->n, memory_order_relaxed);
+
+	do {
+		if (n == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&r->n, &n, n + 1, memory_order_acquire,
+							memory_order_relaxed));
+	return true;
 }
 
 /* True when this was the last reference. */

@@ -8,7 +8,7 @@
 /* Every point the driver names with vkf_fault(); tests/static compares. */
 static const char *const fault_points[] = {
 	"kfd.alloc", "kfd.event_create", "kfd.map", "kfd.queue_create", "kfd.sync",
-	"mm.alloc", "mm.map", "mm.pt",
+	"mm.alloc", "mm.map", "mm.move", "mm.pt", "mm.restore",
 	NULL,
 };
 

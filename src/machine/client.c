@@ -35,6 +35,9 @@ struct machine_client {
 	struct vkf_mutex lock; /* rank DEVICE; protects the queue slots and command words */
 	uint64_t used[VKF_BITMAP_WORDS(GPU_MAX_QUEUES)]; /* protected by @lock, as the next */
 	uint32_t told[GPU_MAX_QUEUES]; /* want_seq as last written: the program's copy is not believed */
+	struct vkf_mutex evict_lock; /* rank DEVICE; protects the next two, and is held for the call */
+	bool (*evict)(void *cookie);
+	void *evict_cookie;
 	uint32_t irq_rptr; /* the interrupt task's; the control block has a copy for the engine */
 	atomic_bool engine_gone; /* set once */
 	struct machine_trace trace;
@@ -124,7 +127,27 @@ static void client_invalidate(void *cookie, unsigned int gpu)
 	}
 }
 
+static bool client_evict(void *cookie)
+{
+	struct machine_client *mc = cookie;
+	bool r;
+
+	vkf_mutex_lock(&mc->evict_lock);
+	r = mc->evict && mc->evict(mc->evict_cookie);
+	vkf_mutex_unlock(&mc->evict_lock);
+	return r;
+}
+
+void machine_client_set_evict(struct machine_client *mc, bool (*evict)(void *cookie), void *cookie)
+{
+	vkf_mutex_lock(&mc->evict_lock);
+	mc->evict = evict;
+	mc->evict_cookie = cookie;
+	vkf_mutex_unlock(&mc->evict_lock);
+}
+
 static const struct mm_client_ops client_ops = {
+	.evict = client_evict,
 	.punch = client_punch,
 	.invalidate = client_invalidate,
 };
@@ -169,11 +192,13 @@ int machine_client_create(struct machine *m, const struct machine_regions *regio
 	mc->regions = *regions;
 	vkf_mutex_init(&mc->lock, VKF_RANK_DEVICE);
 	machine_trace_init(&mc->trace);
+	vkf_mutex_init(&mc->evict_lock, VKF_RANK_DEVICE);
 	config.cookie = mc;
 	r = mm_client_create(m->system, &config, &mc->mm);
 	if (r) {
 		machine_trace_fini(&mc->trace);
 		vkf_mutex_fini(&mc->lock);
+		vkf_mutex_fini(&mc->evict_lock);
 		vkf_free(mc);
 		return r;
 	}
@@ -190,6 +215,7 @@ void machine_client_destroy(struct machine_client *mc)
 	mm_client_destroy(mc->mm);
 	machine_trace_fini(&mc->trace);
 	vkf_mutex_fini(&mc->lock);
+	vkf_mutex_fini(&mc->evict_lock);
 	vkf_free(mc);
 }
 

@@ -89,6 +89,11 @@ uint32_t machine_client_number(const struct machine_client *mc);
 /* While somebody traces: tell on at most @max of the records of its engine, which learns by this call
  * that it is to make some, or no more. Any task. */
 void machine_client_trace(struct machine_client *mc, unsigned int max);
+/*
+ * Who is asked to stop the client's queues when its memory is wanted: see struct mm_client_ops.evict.
+ * NULL: nobody, nothing runs; waits for a call that is under way.
+ */
+void machine_client_set_evict(struct machine_client *mc, bool (*evict)(void *cookie), void *cookie);
 struct machine *machine_client_machine(struct machine_client *mc);
 /* The engine sees this VM from now on: GPU @gpu's root table. */
 void machine_client_set_vm(struct machine_client *mc, unsigned int gpu, struct mm_vm *vm);

@@ -91,6 +91,7 @@ int machine_reach(const struct machine *m, unsigned int home, unsigned int targe
 		.snooped = from == SEEN_SYSTEM || (from == SEEN_HIVE && is_9_4(asic)),
 		/* Doorbells and MMIO are registers: never cached. */
 		.mtype = access->kind == MM_BO_BAR ? UC : mtype(asic, (enum seen_from)from, access),
+		.mtype_system = mtype(asic, SEEN_SYSTEM, access),
 		.reach = reach[from],
 	};
 	return 0;

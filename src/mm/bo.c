@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "mm/lock_ctx.h"
+#include "mm/move.h"
 #include "mm/private.h"
 
 #define MAX_SIZE (UINT64_C(1) << 47)
@@ -56,14 +58,19 @@ static struct mm_manager *domain(const struct mm_bo *bo)
 	return NULL;
 }
 
-static bool has_window(const struct mm_bo *bo)
+bool mm_bo_has_window(const struct mm_bo *bo)
 {
 	return bo->kind == MM_BO_VRAM || bo->kind == MM_BO_GTT;
 }
 
+bool mm_bo_in_vram(const struct mm_bo *bo)
+{
+	return bo->kind == MM_BO_VRAM && bo->res.man == &bo->home->vram.man;
+}
+
 static bool is_evictable(const struct mm_bo *bo)
 {
-	return has_window(bo) && !bo->n_pinned;
+	return mm_bo_has_window(bo) && !bo->n_pinned;
 }
 
 static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
@@ -97,11 +104,13 @@ static int check_user(const struct mm_bo_params *params, uint64_t size)
 	return -EFAULT;
 }
 
+/* Its first place. What the space was before may still have to be moved out of it. */
 static int place(struct mm_bo *bo)
 {
+	const struct mm_op op = { .asker = bo->client, .interruptible = true };
 	struct mm_manager *man = domain(bo);
 
-	return man ? mm_place(man, &bo->placement, bo->size, &bo->res) : 0;
+	return man ? mm_place(man, &bo->placement, bo->size, &op, &bo->res) : 0;
 }
 
 /* Windows of 2 MiB and more begin at a multiple of it, so that one entry can stand for 2 MiB. */
@@ -116,14 +125,33 @@ static int take_window(struct mm_bo *bo)
 	return r == -ENOSPC ? -ENOMEM : r;
 }
 
+/* Who must be waited for before the first use, and who must stop before it is moved. Nobody else
+ * knows the buffer yet. */
+VKF_NO_TS static int attach_fences(struct mm_bo *bo)
+{
+	struct mm_fence *moving = bo->res.man ? mm_manager_moving(bo->res.man) : NULL;
+	bool mine = mm_resv_trylock(bo->resv);
+	int r = mm_resv_reserve_locked(bo->resv, 2);
+
+	VKF_ASSERT(mine);
+	(void)mine;
+	if (!r && moving)
+		mm_resv_add_locked(bo->resv, moving, MM_RESV_KERNEL);
+	if (!r && mm_bo_has_window(bo))
+		mm_eviction_attach_locked(bo->client, bo->resv);
+	mm_resv_unlock(bo->resv);
+	mm_fence_put(moving);
+	return r;
+}
+
 /* The buffer is known to its client from here on. */
-static int join_client(struct mm_bo *bo, const struct mm_bo_params *params)
+static int enter_list(struct mm_bo *bo, const struct mm_bo_params *params)
 {
 	struct mm_client *client = bo->client;
 	int r = 0;
 
 	vkf_mutex_lock(&client->space_lock);
-	if (has_window(bo))
+	if (mm_bo_has_window(bo))
 		r = take_window(bo);
 	if (!r) {
 		vkf_list_add_tail(&bo->link, &client->bos);
@@ -134,6 +162,22 @@ static int join_client(struct mm_bo *bo, const struct mm_bo_params *params)
 		vkf_ranges_insert(&client->userptrs, &bo->user.range);
 	}
 	vkf_mutex_unlock(&client->space_lock);
+	return r;
+}
+
+/* Not while the client is being restored: it gets the fence that is the client's afterwards. */
+static int join_client(struct mm_bo *bo, const struct mm_bo_params *params)
+{
+	int r = vkf_mutex_lock_interruptible(&bo->client->lock);
+
+	if (r)
+		return r;
+	r = attach_fences(bo);
+	if (!r)
+		r = enter_list(bo, params);
+	if (!r && is_evictable(bo))
+		mm_resource_make_evictable(&bo->res, bo, MM_LRU_USER);
+	vkf_mutex_unlock(&bo->client->lock);
 	return r;
 }
 
@@ -163,8 +207,6 @@ int mm_bo_create(struct mm_client *client, struct mm_device *home,
 	r = join_client(bo, params);
 	if (r)
 		goto err_unplace;
-	if (is_evictable(bo))
-		mm_resource_make_evictable(&bo->res, bo, MM_LRU_USER);
 	*ret_bo = bo;
 	return 0;
 
@@ -273,6 +315,7 @@ void mm_bo_put(struct mm_bo *bo)
 	vkf_mutex_lock(&bo->client->space_lock);
 	bo->client->n_dying++;
 	vkf_mutex_unlock(&bo->client->space_lock);
+	mm_eviction_detach_unshared(bo);
 	free_when_idle(bo);
 }
 
@@ -322,55 +365,81 @@ uint64_t mm_bo_link(const struct mm_bo *bo)
 
 /* ------------------------------------------------ place */
 
-int mm_bo_validate_locked(struct mm_bo *bo, bool interruptible)
+int mm_bo_validate_locked(struct mm_bo *bo, const struct mm_op *op)
 {
-	int r = 0;
+	struct mm_manager *man = domain(bo);
 
 	mm_resv_assert_held(bo->resv);
-	if (!bo->res.man)
-		r = place(bo);
-	else if (is_evictable(bo))
-		mm_resource_touch(&bo->res);
-	return r ? r : mm_resv_wait_locked(bo->resv, MM_RESV_KERNEL, interruptible);
+	if (!is_evictable(bo))
+		return 0;
+	if (bo->res.man != man)
+		return mm_bo_move_locked(bo, man, &bo->placement, op, MM_MOVE_KEEP_OLD);
+	mm_resource_touch(&bo->res);
+	return 0;
+}
+
+int mm_bo_validate_fallback_locked(struct mm_bo *bo, const struct mm_op *op)
+{
+	static const struct mm_placement anywhere;
+	struct mm_manager *gtt = &bo->home->gtt.man;
+
+	if (!is_evictable(bo) || bo->res.man == gtt)
+		return 0;
+	return mm_bo_move_locked(bo, gtt, &anywhere, op, MM_MOVE_KEEP_OLD);
+}
+
+/* Where it belongs, and there: locked alone, for whatever comes next. */
+static int validate_and_wait(struct mm_bo *bo, struct mm_lock_ctx *ctx, bool interruptible)
+{
+	const struct mm_op op = {
+		.locks = ctx, .asker = bo->client, .interruptible = interruptible
+	};
+	int r;
+
+	do {
+		r = mm_lock_ctx_lock(ctx, bo->resv, 0);
+		if (!r)
+			r = mm_bo_validate_locked(bo, &op);
+	} while (mm_lock_ctx_retry(ctx, r));
+	if (r)
+		return r;
+	mm_resv_assert_held(bo->resv);
+	return mm_resv_wait_locked(bo->resv, MM_RESV_KERNEL, interruptible);
 }
 
 int mm_bo_validate(struct mm_bo *bo, bool interruptible)
 {
-	int r = mm_resv_lock(bo->resv, interruptible);
+	struct mm_lock_ctx ctx;
+	int r;
 
-	if (r)
-		return r;
-	r = mm_bo_validate_locked(bo, interruptible);
-	mm_resv_unlock(bo->resv);
+	mm_lock_ctx_init(&ctx, interruptible);
+	r = validate_and_wait(bo, &ctx, interruptible);
+	mm_lock_ctx_fini(&ctx);
 	return r;
 }
 
-static int pin_locked(struct mm_bo *bo)
+static void pin_locked(struct mm_bo *bo)
 {
-	int r = mm_bo_validate_locked(bo, false);
-
-	if (r)
-		return r;
 	if (is_evictable(bo)) {
 		mm_resource_make_unevictable(&bo->res);
 		if (bo->kind == MM_BO_VRAM)
 			mm_quota_pin(&bo->client->system->quota, &bo->home->quota, bo->size);
 	}
 	bo->n_pinned++;
-	return 0;
 }
 
 int mm_bo_pin(struct mm_bo *bo)
 {
+	struct mm_lock_ctx ctx;
 	int r;
 
 	if (bo->kind == MM_BO_USERPTR)
 		return -EPERM;
-	r = mm_resv_lock(bo->resv, false);
-	if (r)
-		return r;
-	r = pin_locked(bo);
-	mm_resv_unlock(bo->resv);
+	mm_lock_ctx_init(&ctx, false);
+	r = validate_and_wait(bo, &ctx, false);
+	if (!r)
+		pin_locked(bo);
+	mm_lock_ctx_fini(&ctx);
 	return r;
 }
 

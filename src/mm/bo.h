@@ -48,7 +48,11 @@ struct mm_bo_params {
  *
  * Return: 0; -EINVAL: size 0 or beyond the address range, or an address that is no multiple of a
  * page; -ENOMEM: over a limit, no room in VRAM or in the arena, or out of memory; -EFAULT: client
- * addresses that no program has (looked at after the limits). Nothing is charged on failure.
+ * addresses that no program has (looked at after the limits); -ERESTARTSYS (512): a signal came while
+ * room was being made. Nothing is charged on failure, but what made room for it stays evicted.
+ *
+ * The place may still be on its way out for somebody else: the move's fence is KERNEL on the new
+ * buffer, so creation waits for nobody's queues.
  */
 int mm_bo_create(struct mm_client *client, struct mm_device *home,
 		 const struct mm_bo_params *params, struct mm_bo **ret_bo);

@@ -9,7 +9,10 @@
  * the mapping that covers it says, and the entries cover as much as the mappings do.
  *
  * While updates wait on a timeline, words lag behind nodes, and tables and windows of
- * what was unmapped are still there; then only what holds all the time is checked.
+ * what was unmapped are still there; while moves wait, so are places that were left.
+ * Then only what holds all the time is checked. Of a mapping whose buffer has moved
+ * from under it, entries are only where the mapping is; and that may be so only while
+ * the client is evicted, or its queues have yet to stop for the move.
  */
 #include "mm/system.h"
 
@@ -21,9 +24,9 @@
 struct sums {
 	uint64_t vram_charged, vram_aligned, pinned;
 	uint64_t system_charged, ttm_charged;
-	uint64_t vram, gtt, user;          /* placed */
-	uint64_t n_vram, n_gtt, n_user;
-	uint64_t lru_vram, lru_gtt;
+	uint64_t vram, gtt, user, swap;    /* placed */
+	uint64_t n_vram, n_gtt, n_user, n_swap;
+	uint64_t lru_vram, lru_gtt, lru_swap;
 	uint64_t tables;
 };
 
@@ -69,6 +72,10 @@ static void add_place(struct sums *s, const struct mm_bo *bo)
 		s->gtt += bo->res.bytes;
 		s->n_gtt++;
 		s->lru_gtt += mm_lru_has(&bo->res.lru);
+	} else if (man == &bo->client->system->swap.man) {
+		s->swap += bo->res.bytes;
+		s->n_swap++;
+		s->lru_swap += mm_lru_has(&bo->res.lru);
 	} else if (man) {
 		s->user += bo->res.bytes;
 		s->n_user++;
@@ -114,27 +121,62 @@ static const char *check_resv(const struct mm_resv *r)
 	return NULL;
 }
 
-static const char *check_bo(const struct mm_client *client, const struct mm_bo *bo)
+/* No entry leads to where a buffer was once its queues may run and the move is over. */
+static const char *check_mappings(const struct mm_bo *bo)
 {
-	bool evictable = (bo->kind == MM_BO_VRAM || bo->kind == MM_BO_GTT) && !bo->n_pinned;
 	const struct mm_mapping *m;
-	const char *why = check_window(bo);
 
-	if (!why)
-		why = check_resv(bo->resv);
-	if (why)
-		return why;
-	CHECK(bo->client == client, "a buffer is in another client's list");
-	vkf_list_for_each(m, &bo->mappings, of_bo)
+	vkf_list_for_each(m, &bo->mappings, of_bo) {
 		CHECK(m->bo == bo, "a buffer's list has a mapping of another");
+		CHECK(m->entries == MM_ENTRIES_CURRENT || mm_client_is_evicted(bo->client) ||
+			      mm_resv_busy_unshared(bo->resv),
+		      "a client may run that has entries which lead to where a buffer was");
+	}
+	return NULL;
+}
+
+/* Whoever may run must be stopped before what it has is moved. */
+static const char *check_eviction(const struct mm_client *client, const struct mm_resv *r)
+{
+	if (mm_client_is_evicted(client) || !client->eviction)
+		return NULL;
+	for (unsigned int i = 0; i < r->n; i++) {
+		if (r->slots[i].fence == client->eviction)
+			return NULL;
+	}
+	return "what a running client uses does not carry its eviction fence";
+}
+
+static const char *check_place(const struct mm_bo *bo)
+{
+	bool evictable = mm_bo_has_window(bo) && !bo->n_pinned;
+
 	if (bo->kind == MM_BO_BAR)
 		return bo->res.man ? "a BAR buffer is placed" : NULL;
 	CHECK(bo->res.man, "a buffer is placed nowhere");
-	CHECK(blocks_bytes(bo->res.blocks) == bo->size, "a buffer's blocks are not its size");
+	CHECK(bo->res.man == &bo->client->system->swap.man ||
+		      blocks_bytes(bo->res.blocks) == bo->size,
+	      "a buffer's blocks are not its size");
 	CHECK(mm_lru_has(&bo->res.lru) == evictable,
 	      "a buffer is not in the LRU list it should be in");
 	CHECK(!evictable || bo->res.bo == bo, "an LRU list leads to another buffer");
 	return NULL;
+}
+
+static const char *check_bo(const struct mm_client *client, const struct mm_bo *bo)
+{
+	const char *why = check_window(bo);
+
+	if (!why)
+		why = check_resv(bo->resv);
+	if (!why && mm_bo_has_window(bo) && vkf_ref_read(&bo->ref))
+		why = check_eviction(client, bo->resv);
+	if (!why)
+		why = check_mappings(bo);
+	if (why)
+		return why;
+	CHECK(bo->client == client, "a buffer is in another client's list");
+	return check_place(bo);
 }
 
 /* ------------------------------------------------ tables against mappings */
@@ -155,7 +197,9 @@ static const char *enter_mapping(struct leaves *l, uint64_t va)
 	CHECK(range, "an entry is valid where nothing is mapped");
 	CHECK(range->first == va, "the first entry of a mapping is missing");
 	l->m = vkf_container_of(range, struct mm_mapping, range);
-	mm_vm_describe(l->vm, l->m->bo, &l->m->attr, &l->source);
+	CHECK(l->m->entries != MM_ENTRIES_NONE, "a mapping without entries has one");
+	if (l->m->entries == MM_ENTRIES_CURRENT)
+		mm_vm_describe(l->vm, l->m->bo, &l->m->attr, &l->source);
 	l->next = va;
 	return NULL;
 }
@@ -184,6 +228,11 @@ static const char *check_leaf(void *arg, uint64_t va, unsigned int level, uint64
 	if (why)
 		return why;
 	CHECK(va == l->next, "an entry in the middle of a mapping is missing");
+	if (l->m->entries == MM_ENTRIES_STALE) {
+		l->next += span;
+		l->covered += span;
+		return NULL;
+	}
 	addr = l->source.addr_base + l->source.walk.addr;
 	CHECK(VKF_IS_ALIGNED(addr, span) && l->source.walk.left >= span,
 	      "an entry covers more than is contiguous");
@@ -202,14 +251,16 @@ static uint64_t mapped_bytes(const struct mm_vm *vm)
 	struct vkf_range *range = vkf_ranges_first(&vm->va.ranges);
 	uint64_t sum = 0;
 
-	for (; range; range = vkf_ranges_next(range))
-		sum += range->last - range->first + 1;
+	for (; range; range = vkf_ranges_next(range)) {
+		if (vkf_container_of(range, struct mm_mapping, range)->entries != MM_ENTRIES_NONE)
+			sum += range->last - range->first + 1;
+	}
 	return sum;
 }
 
-static const char *check_vm(const struct mm_vm *vm)
+static const char *check_vm(struct mm_vm *vm)
 {
-	bool idle = mm_timeline_is_idle(&vm->dev->paging);
+	bool idle = mm_timeline_is_idle(&vm->paging);
 	struct leaves l = { .vm = vm };
 	struct vkf_range *range;
 	const char *why;
@@ -225,6 +276,8 @@ static const char *check_vm(const struct mm_vm *vm)
 	}
 	why = check_resv(&vm->resv);
 	if (!why)
+		why = check_eviction(vm->client, &vm->resv);
+	if (!why)
 		why = mm_pt_check(&vm->pt, idle ? check_leaf : NULL, &l);
 	if (why)
 		return why;
@@ -234,15 +287,31 @@ static const char *check_vm(const struct mm_vm *vm)
 
 /* ------------------------------------------------ clients */
 
-static bool all_idle(struct mm_system *system)
-{
-	struct mm_device *dev;
+/* struct idle - which timelines have nothing left to do */
+struct idle {
+	bool updates, moves;
+};
 
-	vkf_list_for_each(dev, &system->devices, link) {
-		if (!mm_timeline_is_idle(&dev->paging))
-			return false;
+static struct idle what_is_idle(struct mm_system *system)
+{
+	struct idle idle = { true, true };
+	struct mm_client *client;
+	struct mm_device *dev;
+	struct mm_vm *vm;
+
+	vkf_list_for_each(dev, &system->devices, link)
+		idle.moves &= mm_timeline_is_idle(&dev->moves);
+	vkf_list_for_each(client, &system->clients, link) {
+		vkf_list_for_each(vm, &client->vms, link)
+			idle.updates &= mm_timeline_is_idle(&vm->paging);
 	}
-	return true;
+	return idle;
+}
+
+/* Whether what is in use is what is known, and what is known to be on its way out. */
+static bool adds_up(uint64_t in_use, uint64_t known, bool idle)
+{
+	return idle ? in_use == known : in_use >= known;
 }
 
 static const char *check_bos(const struct mm_client *client, uint64_t *ret_n_mappings)
@@ -272,7 +341,7 @@ static const char *check_client(const struct mm_client *client, bool idle)
 {
 	uint64_t of_bos = 0, of_vms = 0, tables = 0;
 	const char *why = check_bos(client, &of_bos);
-	const struct mm_vm *vm;
+	struct mm_vm *vm;
 
 	vkf_list_for_each(vm, &client->vms, link) {
 		if (!why)
@@ -312,9 +381,10 @@ static void sum_up(struct mm_system *system, const struct mm_device *dev, struct
 	}
 }
 
-static const char *check_device(struct mm_device *dev, bool idle)
+static const char *check_device(struct mm_device *dev, const struct idle *idle)
 {
 	uint64_t n_tables = atomic_load(&dev->n_tables);
+	const struct mm_manager *vram = &dev->vram.man, *gtt = &dev->gtt.man;
 	const char *why;
 	struct sums s;
 
@@ -323,23 +393,26 @@ static const char *check_device(struct mm_device *dev, bool idle)
 	CHECK(dev->quota.used_aligned == s.vram_aligned,
 	      "aligned VRAM is not the sum of the buffers");
 	CHECK(dev->quota.pinned == s.pinned, "pinned VRAM is not the sum of the buffers");
-	CHECK(idle ? n_tables == s.tables : n_tables >= s.tables, "a page table in VRAM is lost");
-	CHECK(dev->vram.man.used ==
-		      s.vram + (n_tables + dev->vram.n_retired) * VKF_PAGE_SIZE,
+	CHECK(adds_up(n_tables, s.tables, idle->updates), "a page table in VRAM is lost");
+	CHECK(adds_up(vram->used, s.vram + (n_tables + dev->vram.n_retired) * VKF_PAGE_SIZE,
+		      idle->moves),
 	      "VRAM in use is not the sum of buffers and tables");
 	CHECK(dev->quota.bad == (dev->vram.n_retired + dev->vram.n_retiring) * VKF_PAGE_SIZE,
 	      "bad pages in the limit are not those of VRAM");
-	CHECK(dev->vram.man.n_resources == s.n_vram + n_tables, "a VRAM resource is lost");
-	CHECK(dev->vram.man.lru.n == s.lru_vram, "VRAM's LRU list has something else in it");
-	CHECK(dev->gtt.man.used == s.gtt && dev->gtt.man.n_resources == s.n_gtt,
+	CHECK(adds_up(vram->n_resources, s.n_vram + n_tables, idle->moves),
+	      "a VRAM resource is lost");
+	CHECK(vram->lru.n == s.lru_vram, "VRAM's LRU list has something else in it");
+	CHECK(adds_up(gtt->used, s.gtt, idle->moves) &&
+		      adds_up(gtt->n_resources, s.n_gtt, idle->moves),
 	      "GTT in use is not the sum of the buffers");
-	CHECK(dev->gtt.man.lru.n == s.lru_gtt, "GTT's LRU list has something else in it");
-	why = dev->vram.man.ops->check(&dev->vram.man);
-	return why ? why : dev->gtt.man.ops->check(&dev->gtt.man);
+	CHECK(gtt->lru.n == s.lru_gtt, "GTT's LRU list has something else in it");
+	why = vram->ops->check(&dev->vram.man);
+	return why ? why : gtt->ops->check(&dev->gtt.man);
 }
 
-static const char *check_system(struct mm_system *system)
+static const char *check_system(struct mm_system *system, const struct idle *idle)
 {
+	const struct mm_manager *user = &system->user.man, *swap = &system->swap.man;
 	const struct mm_quota *q = &system->quota;
 	struct sums s;
 
@@ -348,27 +421,32 @@ static const char *check_system(struct mm_system *system)
 	CHECK(q->ttm_used == s.ttm_charged, "TTM memory charged is not the sum");
 	CHECK(q->system_used <= q->system_limit && q->ttm_used <= q->ttm_limit,
 	      "a limit is exceeded");
-	CHECK(system->user.man.used == s.user && system->user.man.n_resources == s.n_user,
+	CHECK(user->used == s.user && user->n_resources == s.n_user,
 	      "user pages in use are not the sum of the buffers");
-	CHECK(system->bus.buddy.size - system->bus.buddy.n_free == s.gtt + s.user,
+	CHECK(adds_up(swap->used, s.swap, idle->moves) &&
+		      adds_up(swap->n_resources, s.n_swap, idle->moves),
+	      "system memory in use is not the sum of the buffers");
+	CHECK(swap->lru.n == s.lru_swap, "system memory's LRU list has something else in it");
+	CHECK(adds_up(system->bus.buddy.size - system->bus.buddy.n_free, s.gtt + s.user,
+		      idle->moves),
 	      "bus addresses in use are not the sum of GTT and user pages");
 	return mm_buddy_check(&system->bus.buddy);
 }
 
 static const char *check_all(struct mm_system *system)
 {
-	bool idle = all_idle(system);
-	const char *why = check_system(system);
+	struct idle idle = what_is_idle(system);
+	const char *why = check_system(system, &idle);
 	struct mm_client *client;
 	struct mm_device *dev;
 
 	vkf_list_for_each(dev, &system->devices, link) {
 		if (!why)
-			why = check_device(dev, idle);
+			why = check_device(dev, &idle);
 	}
 	vkf_list_for_each(client, &system->clients, link) {
 		if (!why)
-			why = check_client(client, idle);
+			why = check_client(client, idle.updates);
 	}
 	return why;
 }

@@ -51,6 +51,11 @@ int mm_client_create(struct mm_system *system, const struct mm_client_config *co
 	vkf_mutex_lock(&system->lock);
 	vkf_list_add_tail(&client->link, &system->clients);
 	vkf_mutex_unlock(&system->lock);
+	r = mm_eviction_init(client);
+	if (r) {
+		mm_client_put(client);
+		return r;
+	}
 	*ret_client = client;
 	return 0;
 }
@@ -95,6 +100,8 @@ void mm_client_destroy(struct mm_client *client)
 
 	if (!client)
 		return;
+	/* Nothing of it runs any more, and nobody needs to be asked to see to that. */
+	mm_eviction_fini(client);
 	while ((vm = any_vm(client)))
 		mm_vm_destroy(vm);
 	vkf_mutex_lock(&client->space_lock);

@@ -18,6 +18,7 @@
  * MM_LINK_*); the engine reads them while mm writes them, so link is stored
  * before a valid entry is, with release order.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/macro.h"
 
@@ -33,7 +34,15 @@ struct mm_client;
 #define MM_LINK_USER 2
 #define MM_LINK_BAR 3
 
+/* The client's eviction fence: see mm/eviction.h for who waits for it. */
 struct mm_client_ops {
+	/*
+	 * Somebody waits for this client to be off its GPUs: have its queues stopped on all of them,
+	 * and then call mm_client_evicted(), later. Once for each fence, from any task, with locks
+	 * up to rank LRU held; must not wait. False: nothing runs, and nothing needs to be stopped. NULL:
+	 * nothing ever runs.
+	 */
+	bool (*evict)(void *cookie);
 	/* Give the memory behind a window back; it reads as zeros afterwards. Cannot fail. */
 	void (*punch)(void *cookie, uint64_t arena_off, uint64_t len);
 	/* No engine of this client reaches, on GPU @gpu, what cleared entries named, when this
@@ -58,5 +67,21 @@ int mm_client_create(struct mm_system *system, const struct mm_client_config *co
  * more. References the caller took are still the caller's to put. NULL is fine.
  */
 void mm_client_destroy(struct mm_client *client);
+
+/* All of its queues are stopped: what is to be moved may be moved. Harmless when nobody asked. */
+void mm_client_evicted(struct mm_client *client);
+/**
+ * mm_client_restore() - bring all of an evicted client's buffers back
+ *
+ * To where they belong, making room at the cost of others, or else to GTT; rewrites what entries
+ * are stale, and waits for it. A new eviction fence is on all of them before anybody else can
+ * touch them; somebody may wait for it already when this returns.
+ *
+ * Return: 0: its queues may run; -ENOMEM: try again later, what came back stays. The caller holds
+ * no lock of rank MM_CLIENT or inner. Harmless for one that is not evicted.
+ */
+int mm_client_restore(struct mm_client *client);
+/* Whether nothing of it runs, for want of a restore. */
+bool mm_client_is_evicted(const struct mm_client *client);
 
 #endif

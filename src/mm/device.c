@@ -30,7 +30,9 @@ int mm_device_create(struct mm_system *system, const struct mm_device_config *co
 	dev->config = *config;
 	mm_gtt_init(&dev->gtt, &system->bus, "GTT", gtt_bytes(config, system));
 	mm_quota_add_gpu(&system->quota, &dev->quota, dev->vram.man.size);
-	mm_timeline_init(&dev->paging, mm_system_new_context(system), config->ops, config->cookie);
+	mm_timeline_init(&dev->moves, mm_system_new_context(system), config->ops, config->cookie);
+	dev->vram.man.policy = config->policy;
+	dev->gtt.man.policy = config->policy;
 	atomic_init(&dev->n_tables, 0);
 	vkf_mutex_lock(&system->lock);
 	vkf_list_add_tail(&dev->link, &system->devices);
@@ -46,7 +48,7 @@ void mm_device_destroy(struct mm_device *dev)
 	vkf_mutex_lock(&dev->system->lock);
 	vkf_list_del(&dev->link);
 	vkf_mutex_unlock(&dev->system->lock);
-	mm_timeline_fini(&dev->paging);
+	mm_timeline_fini(&dev->moves);
 	mm_quota_remove_gpu(&dev->system->quota, &dev->quota);
 	mm_gtt_fini(&dev->gtt);
 	mm_vram_fini(&dev->vram);

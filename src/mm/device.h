@@ -5,9 +5,9 @@
 /**
  * DOC: One GPU's memory
  *
- * An mm_device has a VRAM manager (buddy), a GTT manager, limits, and a paging
- * timeline on which every page-table change of every VM of this GPU runs. What
- * the hardware has to do is asked for through struct mm_device_ops; machine/
+ * An mm_device has a VRAM manager (buddy), a GTT manager, limits, and a timeline on
+ * which buffers are moved. Changes of page tables run on the timeline of their VM, so
+ * that nobody's wait for a buffer holds up another VM. What the hardware has to do is asked for through struct mm_device_ops; machine/
  * fills it. mm knows nothing of engines.
  */
 #include <stdbool.h>
@@ -23,7 +23,8 @@ struct mm_device_ops {
 	 * run_job - execute @job now or later, in the order given
 	 *
 	 * Whoever executes it calls mm_paging_job_run() for it once, from a task that holds no lock
-	 * of rank RESV or inner: that writes entries, invalidates, and signals the job's fence.
+	 * of rank RESV or inner: that writes entries, invalidates, and signals the job's fence, or
+	 * leaves it to whoever signals what the job still depends on.
 	 * Called with locks up to rank RESV held; must not wait for the job. NULL: jobs run at
 	 * once, in the caller.
 	 */
@@ -37,6 +38,7 @@ struct mm_device_config {
 	uint64_t bar_base;             /* bus address of VRAM offset 0 */
 	uint64_t hive_base;            /* address of VRAM offset 0 in its hive's common space */
 	uint64_t gtt_bytes;            /* 0: max(3 GiB, RAM / 2) */
+	unsigned int policy;           /* enum mm_evict_policy of its VRAM and GTT */
 	const struct mm_device_ops *ops;
 	void *cookie;
 };

@@ -80,10 +80,26 @@ VKF_NO_TS bool mm_lock_ctx_retry(struct mm_lock_ctx *ctx, int e)
 {
 	struct mm_resv *r = ctx->contended;
 
-	if (e != -EDEADLK || !r)
+	if (e != -EDEADLK)
 		return false;
+	if (!r)
+		return true;
 	ctx->contended = NULL;
 	vkf_wwlock_lock_slow(&r->lock, &ctx->ww);
 	ctx->held[ctx->n_held++] = r;
 	return true;
+}
+
+/* What was locked last is unlocked first, as a rule. */
+VKF_NO_TS void mm_lock_ctx_unlock(struct mm_lock_ctx *ctx, struct mm_resv *r)
+{
+	size_t i = ctx->n_held;
+
+	while (i > 0 && ctx->held[i - 1] != r)
+		i--;
+	VKF_ASSERT(i > 0);
+	for (; i < ctx->n_held; i++)
+		ctx->held[i - 1] = ctx->held[i];
+	ctx->n_held--;
+	mm_resv_unlock(r);
 }

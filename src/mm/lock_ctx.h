@@ -52,7 +52,9 @@ void mm_lock_ctx_fini(struct mm_lock_ctx *ctx);
  */
 int mm_lock_ctx_lock(struct mm_lock_ctx *ctx, struct mm_resv *r, unsigned int n_slots)
 	VKF_MUST_CHECK;
-/* True when the loop must run again; @e is what the last lock gave. */
+/* One that it holds, before the others. */
+void mm_lock_ctx_unlock(struct mm_lock_ctx *ctx, struct mm_resv *r);
+/* True when the loop must run again; @e is what the last lock gave, or whoever had to lock more. */
 bool mm_lock_ctx_retry(struct mm_lock_ctx *ctx, int e);
 
 #endif

@@ -19,10 +19,12 @@
 #include "mm/bo.h"
 #include "mm/client.h"
 #include "mm/device.h"
+#include "mm/eviction.h"
 #include "mm/gtt.h"
 #include "mm/pt_update.h"
 #include "mm/quota.h"
 #include "mm/resv.h"
+#include "mm/swap.h"
 #include "mm/system.h"
 #include "mm/timeline.h"
 #include "mm/userptr.h"
@@ -34,6 +36,7 @@ struct mm_system {
 	struct mm_quota quota;
 	struct mm_bus bus;
 	struct mm_gtt user;          /* pages of clients: counted, not limited */
+	struct mm_swap swap;         /* what no GPU reaches: buffers out of GTT */
 	uint64_t ram_bytes;          /* constant */
 	_Atomic uint64_t n_contexts; /* fence contexts handed out */
 	struct vkf_mutex lock;       /* rank LEAF */
@@ -50,7 +53,7 @@ struct mm_device {
 	struct mm_vram vram;
 	struct mm_gtt gtt;
 	struct mm_quota_gpu quota;      /* protected by the system's quota.lock */
-	struct mm_timeline paging;
+	struct mm_timeline moves;       /* of buffers whose home it is */
 	_Atomic uint64_t n_tables;      /* page tables in VRAM */
 	struct vkf_list link;           /* protected by system.lock */
 };
@@ -63,6 +66,12 @@ struct mm_client {
 
 	struct vkf_mutex lock;          /* rank MM_CLIENT */
 	struct vkf_list vms;            /* of mm_vm.link; protected by @lock */
+
+	uint64_t evict_context;         /* constant */
+	atomic_ulong evict_seqno;
+	struct mm_fence *eviction;      /* changed with @lock and @space_lock; a reference */
+	atomic_bool evicted;            /* it has signalled, or is about to; no new one yet */
+	_Atomic uint64_t restored_ns;   /* when it was made, or last restored */
 
 	struct vkf_mutex space_lock;    /* rank LRU; protects what follows */
 	struct mm_buddy arena;
@@ -110,26 +119,47 @@ struct mm_bo {
 
 /* What a page-table entry's link says of the first page. */
 uint64_t mm_bo_link(const struct mm_bo *bo);
-/* With the reservation held: see mm_bo_validate(). */
-int mm_bo_validate_locked(struct mm_bo *bo, bool interruptible);
+/* Whether its bytes are said to be in VRAM now; its reservation is held. */
+bool mm_bo_in_vram(const struct mm_bo *bo);
+/* Whether moves are for it: not for user pages and registers. */
+bool mm_bo_has_window(const struct mm_bo *bo);
+/*
+ * Bring it to its own domain, with the reservation held; who uses it must wait for its KERNEL
+ * fences. Return: as mm_place().
+ */
+int mm_bo_validate_locked(struct mm_bo *bo, const struct mm_op *op);
+/* To GTT, when there is no room where it belongs. The same. */
+int mm_bo_validate_fallback_locked(struct mm_bo *bo, const struct mm_op *op);
 
 struct mm_vm {
 	struct mm_client *client;      /* a reference */
 	struct mm_device *dev;
 	struct vkf_list link;          /* protected by client.lock */
-	struct mm_resv resv;           /* fences of updates, as BOOKKEEP */
+	struct mm_resv resv;           /* fences of updates and eviction, as BOOKKEEP */
+	struct mm_timeline paging;     /* of updates of its tables */
 	struct vkf_mutex lock;         /* rank VM; protects what follows */
 	struct mm_va va;
 	struct mm_pt_tree pt;
 	struct mm_fence *last_update;  /* a reference, or NULL when it has signalled */
 };
 
+/* Write the entries of @m anew. Its VM's lock and both reservations are held. Return: 0 or -ENOMEM. */
+int mm_vm_rewrite_locked(struct mm_mapping *m);
+
 struct mm_pt_source;
 /* Where entries of this VM find @bo, which is placed; its reservation is held. */
 void mm_vm_describe(const struct mm_vm *vm, const struct mm_bo *bo, const struct mm_pte_attr *attr,
 		    struct mm_pt_source *ret_source);
 
+/* What the entries of a mapping say, once every update has been executed. */
+enum mm_entries {
+	MM_ENTRIES_CURRENT, /* where the buffer is */
+	MM_ENTRIES_STALE,   /* where it was; its client is evicted, or will be before it moves */
+	MM_ENTRIES_NONE,    /* nothing: writing them anew failed half way */
+};
+
 struct mm_mapping {
+	enum mm_entries entries;       /* protected by the buffer's reservation */
 	struct vkf_range range;        /* protected by vm.lock */
 	struct mm_vm *vm;              /* constant, as the next two */
 	struct mm_bo *bo;              /* a reference */

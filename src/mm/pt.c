@@ -15,11 +15,12 @@ static size_t node_size(unsigned int level)
 static int fill_node(struct mm_pt_tree *tree, struct mm_pt *pt)
 {
 	struct mm_placement placement = mm_placement_of_table();
+	const struct mm_op op = { .asker = tree->client, .no_wait = true };
 	int r = mm_client_alloc_table(tree->client, &pt->index);
 
 	if (r)
 		return r;
-	r = mm_place(&tree->dev->vram.man, &placement, VKF_PAGE_SIZE, &pt->page);
+	r = mm_place(&tree->dev->vram.man, &placement, VKF_PAGE_SIZE, &op, &pt->page);
 	if (r) {
 		mm_client_free_table(tree->client, pt->index);
 		return r;

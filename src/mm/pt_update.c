@@ -206,6 +206,16 @@ static int fill_leaf(struct fill *f, struct mm_pt *pt, unsigned int slot)
 	return 0;
 }
 
+/* The VRAM of a new table may still be somebody's who is on the way out of it. */
+static int wait_for_space(struct mm_pt_update *u)
+{
+	struct mm_fence *f = mm_manager_moving(&u->tree->dev->vram.man);
+	int r = f ? mm_deps_add(&u->job.deps, f) : 0;
+
+	mm_fence_put(f);
+	return r;
+}
+
 static int fill_table(struct fill *f, struct mm_pt *pt);
 
 static int fill_below(struct fill *f, struct mm_pt *pt, unsigned int slot)
@@ -220,7 +230,9 @@ static int fill_below(struct fill *f, struct mm_pt *pt, unsigned int slot)
 		return r;
 	child->next = f->u->tables;
 	f->u->tables = child;
-	r = fill_table(f, child);
+	r = wait_for_space(f->u);
+	if (!r)
+		r = fill_table(f, child);
 	return r ? r : add_run(f->u, pt, slot, mm_pte_directory(mm_pt_vram(child)), child->index);
 }
 
@@ -302,7 +314,7 @@ int mm_pt_plan_clear(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
 
 	if (!u)
 		return -ENOMEM;
-	r = clear_table(u, tree->root, va, va + bytes, &empty);
+	r = bytes ? clear_table(u, tree->root, va, va + bytes, &empty) : 0;
 	if (r) {
 		mm_pt_abandon(u);
 		return r;
@@ -319,10 +331,15 @@ void mm_pt_abandon(struct mm_pt_update *u)
 		free_tables(u);
 	}
 	drop_runs(u);
-	mm_fence_put(&u->job.fence);
+	mm_paging_job_abandon(&u->job);
 }
 
-struct mm_fence *mm_pt_commit(struct mm_pt_update *u)
+struct mm_deps *mm_pt_update_deps(struct mm_pt_update *u)
+{
+	return &u->job.deps;
+}
+
+struct mm_fence *mm_pt_commit(struct mm_pt_update *u, struct mm_timeline *timeline)
 {
 	for (size_t i = 0; i < u->n_runs; i++) {
 		struct run *run = &u->runs[i];
@@ -336,6 +353,6 @@ struct mm_fence *mm_pt_commit(struct mm_pt_update *u)
 		u->tables = NULL;
 	for (struct mm_pt *pt = u->tables; pt; pt = pt->next)
 		mm_pt_detach(u->tree, pt);
-	mm_timeline_submit(&u->tree->dev->paging, &u->job);
+	mm_timeline_submit(timeline, &u->job);
 	return &u->job.fence;
 }

@@ -6,7 +6,7 @@
  * DOC: Changing page tables
  *
  * An update is planned first, which may fail and can be abandoned, and then
- * committed as one job on the GPU's paging timeline, which cannot. It holds what to
+ * committed as one job on the VM's timeline, which cannot. It holds what to
  * write as runs of entries, so executing it looks at nothing but the tables.
  *
  * A plan to map makes the tables it needs. A plan to clear finds the tables that it
@@ -36,12 +36,14 @@ struct mm_pt_source {
 /* Nothing is mapped there. Return: 0 or -ENOMEM, with no table made. */
 int mm_pt_plan_map(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
 		   const struct mm_pt_source *source, struct mm_pt_update **ret_update);
-/* All of it is mapped, by whole mappings. Return: 0 or -ENOMEM. */
+/* All of it is mapped, by whole mappings; of 0 bytes it does nothing but wait its turn. Return: 0 or -ENOMEM. */
 int mm_pt_plan_clear(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
 		     struct mm_pt_update **ret_update);
 /* Instead of a commit. */
 void mm_pt_abandon(struct mm_pt_update *update);
+/* What it must wait for besides those before it: more may be added before the commit. */
+struct mm_deps *mm_pt_update_deps(struct mm_pt_update *update);
 /* Submit it. Return: its fence, a reference; the tree must stay until that has signalled. */
-struct mm_fence *mm_pt_commit(struct mm_pt_update *update);
+struct mm_fence *mm_pt_commit(struct mm_pt_update *update, struct mm_timeline *timeline);
 
 #endif

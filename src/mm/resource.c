@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/resource.h"
 
+#include "mm/fence.h"
 #include "mm/print.h"
 
 void mm_manager_init(struct mm_manager *man, const struct mm_manager_ops *ops, const char *name,
@@ -13,11 +14,15 @@ void mm_manager_init(struct mm_manager *man, const struct mm_manager_ops *ops, c
 	man->used = 0;
 	man->n_resources = 0;
 	mm_lru_init(&man->lru);
+	man->policy = 0;
+	man->moving = NULL;
+	vkf_cond_init(&man->freed);
 }
 
 void mm_manager_fini(struct mm_manager *man)
 {
 	VKF_ASSERT(man->n_resources == 0 && man->used == 0 && man->lru.n == 0);
+	mm_fence_put(man->moving);
 	vkf_mutex_fini(&man->lock);
 }
 
@@ -30,11 +35,47 @@ int mm_manager_alloc(struct mm_manager *man, const struct mm_placement *placemen
 
 void mm_resource_free(struct mm_resource *res)
 {
-	if (!res->man)
+	struct mm_manager *man = res->man;
+
+	if (!man)
 		return;
-	res->man->ops->free(res->man, res);
+	man->ops->free(man, res);
 	res->man = NULL;
 	res->blocks = NULL;
+	vkf_cond_broadcast(&man->freed);
+}
+
+void mm_resource_take(struct mm_resource *to, struct mm_resource *from)
+{
+	VKF_ASSERT(!from->man || !mm_lru_has(&from->lru));
+	*to = *from;
+	mm_lru_node_init(&to->lru);
+	from->man = NULL;
+	from->blocks = NULL;
+}
+
+void mm_resource_hand_on(struct mm_resource *res, struct mm_fence *moved)
+{
+	struct mm_manager *man = res->man;
+	struct mm_fence *before;
+
+	vkf_mutex_lock(&man->lock);
+	before = man->moving;
+	man->moving = mm_fence_get(moved);
+	vkf_mutex_unlock(&man->lock);
+	mm_fence_put(before);
+	mm_resource_free(res);
+}
+
+struct mm_fence *mm_manager_moving(struct mm_manager *man)
+{
+	struct mm_fence *f = NULL;
+
+	vkf_mutex_lock(&man->lock);
+	if (man->moving && !mm_fence_is_signalled(man->moving))
+		f = mm_fence_get(man->moving);
+	vkf_mutex_unlock(&man->lock);
+	return f;
 }
 
 void mm_manager_usage(struct mm_manager *man, uint64_t *ret_used)

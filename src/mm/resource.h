@@ -20,6 +20,7 @@
 #include "mm/placement.h"
 
 struct mm_bo;
+struct mm_fence;
 struct mm_manager;
 
 struct mm_resource {
@@ -53,6 +54,9 @@ struct mm_manager {
 	uint64_t used;
 	uint64_t n_resources;
 	struct mm_lru lru;
+	unsigned int policy;     /* enum mm_evict_policy: who leaves first; constant */
+	struct mm_fence *moving; /* the last move out of what was handed on; a reference, or NULL */
+	struct vkf_cond freed;   /* some resource was given back */
 };
 
 void mm_manager_init(struct mm_manager *man, const struct mm_manager_ops *ops, const char *name,
@@ -63,8 +67,20 @@ void mm_manager_fini(struct mm_manager *man);
 /* @bytes is whole pages. See mm_place(). */
 int mm_manager_alloc(struct mm_manager *man, const struct mm_placement *placement, uint64_t bytes,
 		     struct mm_resource *res) VKF_MUST_CHECK;
+/* @from, which is in no list, becomes @to, and is placed nowhere. */
+void mm_resource_take(struct mm_resource *to, struct mm_resource *from);
 /* Whatever list it is in. @res is placed nowhere afterwards; it may be that already. */
 void mm_resource_free(struct mm_resource *res);
+/**
+ * mm_resource_hand_on() - give @res back before its contents have been moved away
+ * @moved: signals when they have; all such fences of one manager signal in the order of the calls
+ *
+ * Whoever gets memory of this manager from now on must not touch it before mm_manager_moving()
+ * has signalled.
+ */
+void mm_resource_hand_on(struct mm_resource *res, struct mm_fence *moved);
+/* A reference, or NULL when there is nothing to wait for. */
+struct mm_fence *mm_manager_moving(struct mm_manager *man);
 void mm_manager_usage(struct mm_manager *man, uint64_t *ret_used);
 /* As an object of that name. */
 void mm_manager_print(struct mm_manager *man, const char *name, struct mm_print *p);

@@ -25,6 +25,7 @@ int mm_system_create(const struct mm_system_config *config, struct mm_system **r
 	}
 	mm_quota_init(&system->quota, &quota);
 	mm_gtt_init(&system->user, &system->bus, "user pages", UINT64_MAX);
+	mm_swap_init(&system->swap);
 	system->ram_bytes = config->ram_bytes;
 	atomic_init(&system->n_contexts, 0);
 	vkf_mutex_init(&system->lock, VKF_RANK_LEAF);
@@ -39,6 +40,7 @@ void mm_system_destroy(struct mm_system *system)
 	if (!system)
 		return;
 	VKF_ASSERT(vkf_list_empty(&system->devices) && vkf_list_empty(&system->clients));
+	mm_swap_fini(&system->swap);
 	mm_gtt_fini(&system->user);
 	mm_bus_fini(&system->bus);
 	mm_quota_fini(&system->quota);

@@ -41,7 +41,80 @@ void mm_paging_job_init(struct mm_paging_job *job, const struct mm_fence_ops *op
 	mm_fence_init(&job->fence, ops, 0, 0);
 	job->timeline = NULL;
 	vkf_list_init(&job->link);
+	job->ready = false;
+	mm_deps_init(&job->deps);
+	job->next_dep = 0;
 	job->execute = execute;
+}
+
+void mm_paging_job_abandon(struct mm_paging_job *job)
+{
+	mm_deps_fini(&job->deps);
+	mm_fence_put(&job->fence);
+}
+
+static struct mm_paging_job *take_ready(struct mm_timeline *t) VKF_REQUIRES(t->lock)
+{
+	struct mm_paging_job *job;
+
+	if (!t->owed || vkf_list_empty(&t->pending))
+		return NULL;
+	job = vkf_list_first(&t->pending, struct mm_paging_job, link);
+	if (!job->ready)
+		return NULL;
+	vkf_list_del(&job->link);
+	t->owed--;
+	return job;
+}
+
+static void execute(struct mm_paging_job *job)
+{
+	job->execute(job);
+	mm_deps_fini(&job->deps);
+	mm_fence_signal(&job->fence, 0);
+	mm_fence_put(&job->fence);
+}
+
+/* What becomes ready meanwhile, here or in a task that signals, is executed by who is at it. */
+static void run_ready(struct mm_timeline *t) VKF_REQUIRES(t->lock)
+{
+	struct mm_paging_job *job;
+
+	if (t->running)
+		return;
+	t->running = true;
+	while ((job = take_ready(t))) {
+		vkf_mutex_unlock(&t->lock);
+		execute(job);
+		vkf_mutex_lock(&t->lock);
+	}
+	t->running = false;
+	vkf_cond_broadcast(&t->rested);
+}
+
+static void dep_signalled(struct mm_fence *fence, struct mm_fence_cb *cb);
+
+/* Wait for the next dependency; there is none any more: let the job go. Once it waits or is
+ * ready, it is not ours to look at. */
+static void go_on(struct mm_paging_job *job)
+{
+	struct mm_timeline *t = job->timeline;
+
+	while (job->next_dep < job->deps.n) {
+		struct mm_fence *dep = job->deps.fences[job->next_dep++];
+
+		if (!mm_fence_add_callback(dep, &job->wait, dep_signalled))
+			return;
+	}
+	vkf_mutex_lock(&t->lock);
+	job->ready = true;
+	run_ready(t);
+	vkf_mutex_unlock(&t->lock);
+}
+
+static void dep_signalled(struct mm_fence *fence, struct mm_fence_cb *cb)
+{
+	go_on(vkf_container_of(cb, struct mm_paging_job, wait));
 }
 
 /* Two references come with it: the timeline's, until it is executed, and the executor's, whose
@@ -56,40 +129,14 @@ void mm_timeline_submit(struct mm_timeline *t, struct mm_paging_job *job)
 	job->fence.seqno = ++t->seqno;
 	vkf_list_add_tail(&job->link, &t->pending);
 	vkf_mutex_unlock(&t->lock);
-	if (t->ops && t->ops->run_job) {
+	/* All at once, so that their owners get ready side by side. */
+	for (size_t i = 0; i < job->deps.n; i++)
+		mm_fence_enable(job->deps.fences[i]);
+	if (t->ops && t->ops->run_job)
 		t->ops->run_job(t->cookie, job);
-		return;
-	}
-	mm_paging_job_run(job);
-	/* Whoever is executing needs no lock that we may hold, so it comes to ours soon. */
-	mm_fence_wait(&job->fence, VKF_FOREVER, false);
-}
-
-static struct mm_paging_job *take_oldest(struct mm_timeline *t) VKF_REQUIRES(t->lock)
-{
-	struct mm_paging_job *job;
-
-	VKF_ASSERT(!vkf_list_empty(&t->pending));
-	job = vkf_list_first(&t->pending, struct mm_paging_job, link);
-	vkf_list_del(&job->link);
-	return job;
-}
-
-static void run_owed(struct mm_timeline *t) VKF_REQUIRES(t->lock)
-{
-	t->running = true;
-	while (t->owed) {
-		struct mm_paging_job *job = take_oldest(t);
-
-		t->owed--;
-		vkf_mutex_unlock(&t->lock);
-		job->execute(job);
-		mm_fence_signal(&job->fence, 0);
-		mm_fence_put(&job->fence);
-		vkf_mutex_lock(&t->lock);
-	}
-	t->running = false;
-	vkf_cond_broadcast(&t->rested);
+	else
+		mm_paging_job_run(job);
+	go_on(job);
 }
 
 void mm_paging_job_run(struct mm_paging_job *job)
@@ -98,8 +145,7 @@ void mm_paging_job_run(struct mm_paging_job *job)
 
 	vkf_mutex_lock(&t->lock);
 	t->owed++;
-	if (!t->running)
-		run_owed(t);
+	run_ready(t);
 	vkf_mutex_unlock(&t->lock);
 	mm_fence_put(&job->fence);
 }

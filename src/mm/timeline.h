@@ -10,11 +10,16 @@
  * changes of page tables.
  *
  * A job is made ready in full before it is submitted: submission cannot fail, and
- * execution neither allocates nor takes a reservation. Whoever executes (a worker
- * of the machine, or the submitter) calls mm_paging_job_run() once for every job it
- * was given, in any order and from any tasks: each call lets the oldest waiting job
- * go, and one task at a time executes.
+ * execution neither allocates nor takes a reservation. It may depend on fences: it
+ * goes, and all behind it, when those have signalled. Submission makes their owners
+ * care, which is how a move makes a process's queues stop.
+ *
+ * Whoever executes (a worker of the machine, or the submitter) calls
+ * mm_paging_job_run() once for every job it was given, in any order and from any
+ * tasks: each call lets one more job go, oldest first, and one task at a time
+ * executes. That may be the one that signals the last dependency.
  */
+#include "mm/deps.h"
 #include "mm/device.h"
 #include "mm/fence.h"
 
@@ -38,6 +43,10 @@ struct mm_paging_job {
 	struct mm_fence fence;
 	struct mm_timeline *timeline;           /* set by mm_timeline_submit() */
 	struct vkf_list link;                   /* protected by the timeline's lock */
+	bool ready;                             /* nothing to wait for any more; the same */
+	struct mm_deps deps;                    /* filled before submission */
+	size_t next_dep;                        /* the first of @deps not yet looked at */
+	struct mm_fence_cb wait;                /* for the one before it */
 	void (*execute)(struct mm_paging_job *job);
 };
 
@@ -51,9 +60,12 @@ bool mm_timeline_is_idle(struct mm_timeline *t);
 /* One reference, the caller's. @release: for the last one, NULL for vkf_free(). */
 void mm_paging_job_init(struct mm_paging_job *job, const struct mm_fence_ops *ops,
 			void (*execute)(struct mm_paging_job *job));
+/* Instead of submitting it: drops what it depends on, and the caller's reference. */
+void mm_paging_job_abandon(struct mm_paging_job *job);
 /*
  * Give @job its place and have it executed; it takes the references it needs. Without a machine's
- * run_job it has signalled when this returns, though another submitter may have executed it.
+ * run_job, and when nothing has to be waited for, it is executed before this returns, unless
+ * another task is just executing those before it.
  */
 void mm_timeline_submit(struct mm_timeline *t, struct mm_paging_job *job);
 /* For struct mm_device_ops.run_job; the caller holds no lock of rank RESV or inner. */

@@ -20,6 +20,19 @@ static struct mm_vm *vm_of_device(struct mm_client *client, const struct mm_devi
 	return NULL;
 }
 
+/* Nobody else knows the VM yet, and a slot of a new reservation needs no memory. */
+VKF_NO_TS static void attach_eviction(struct mm_vm *vm)
+{
+	bool mine = mm_resv_trylock(&vm->resv);
+	int r = mm_resv_reserve_locked(&vm->resv, 1);
+
+	VKF_ASSERT(mine && !r);
+	(void)mine;
+	(void)r;
+	mm_eviction_attach_locked(vm->client, &vm->resv);
+	mm_resv_unlock(&vm->resv);
+}
+
 static int vm_create_locked(struct mm_client *client, struct mm_device *dev, struct mm_vm **ret_vm)
 	VKF_REQUIRES(client->lock)
 {
@@ -40,8 +53,11 @@ static int vm_create_locked(struct mm_client *client, struct mm_device *dev, str
 	vm->client = client;
 	vm->dev = dev;
 	mm_resv_init(&vm->resv);
+	mm_timeline_init(&vm->paging, mm_system_new_context(dev->system), dev->config.ops,
+			 dev->config.cookie);
 	vkf_mutex_init(&vm->lock, VKF_RANK_VM);
 	mm_va_init(&vm->va, dev->config.va_bits);
+	attach_eviction(vm);
 	vkf_list_add_tail(&vm->link, &client->vms);
 	*ret_vm = vm;
 	return 0;
@@ -98,6 +114,7 @@ void mm_vm_destroy(struct mm_vm *vm)
 	if (vm->last_update)
 		mm_fence_wait(vm->last_update, VKF_FOREVER, false);
 	mm_fence_put(vm->last_update);
+	mm_timeline_fini(&vm->paging);
 	mm_pt_fini(&vm->pt);
 	drop_mappings(vm);
 	mm_resv_fini(&vm->resv);
@@ -130,17 +147,12 @@ VKF_NO_TS static void vm_unlock(struct mm_vm *vm)
 	vkf_mutex_unlock(&vm->client->lock);
 }
 
-/* A place for the update's fence on both. */
-static int reserve_both(struct mm_lock_ctx *ctx, struct mm_vm *vm, struct mm_bo *bo)
+/* Both, with a place for the update's fence on each. */
+static int lock_both(struct mm_lock_ctx *ctx, struct mm_vm *vm, struct mm_bo *bo)
 {
-	int r;
+	int r = mm_lock_ctx_lock(ctx, &vm->resv, 1);
 
-	do {
-		r = mm_lock_ctx_lock(ctx, &vm->resv, 1);
-		if (!r)
-			r = mm_lock_ctx_lock(ctx, bo->resv, 1);
-	} while (mm_lock_ctx_retry(ctx, r));
-	return r;
+	return r ? r : mm_lock_ctx_lock(ctx, bo->resv, 1);
 }
 
 static void remember(struct mm_fence **last, struct mm_fence *f)
@@ -153,7 +165,7 @@ static void remember(struct mm_fence **last, struct mm_fence *f)
 static struct mm_fence *commit(struct mm_vm *vm, struct mm_bo *bo, struct mm_pt_update *update)
 	VKF_REQUIRES(vm->lock)
 {
-	struct mm_fence *f = mm_pt_commit(update);
+	struct mm_fence *f = mm_pt_commit(update, &vm->paging);
 
 	mm_resv_assert_held(&vm->resv);
 	mm_resv_assert_held(bo->resv);
@@ -169,9 +181,14 @@ void mm_vm_describe(const struct mm_vm *vm, const struct mm_bo *bo, const struct
 		    struct mm_pt_source *ret_source)
 {
 	const struct mm_device_config *home = &bo->home->config;
-	bool local = bo->kind == MM_BO_VRAM && attr->reach != MM_REACH_BUS;
+	bool vram = mm_bo_in_vram(bo);
+	struct mm_pte_attr now = *attr;
 
-	ret_source->flags = mm_pte_flags(attr, !local);
+	if (bo->kind == MM_BO_VRAM && !vram) {
+		now.mtype = attr->mtype_system;
+		now.snooped = true;
+	}
+	ret_source->flags = mm_pte_flags(&now, !vram || attr->reach == MM_REACH_BUS);
 	ret_source->link = mm_bo_link(bo);
 	ret_source->addr_base = 0;
 	if (bo->kind == MM_BO_BAR) {
@@ -179,9 +196,9 @@ void mm_vm_describe(const struct mm_vm *vm, const struct mm_bo *bo, const struct
 		return;
 	}
 	mm_walk_resource(&ret_source->walk, &bo->res);
-	if (bo->kind == MM_BO_VRAM && attr->reach == MM_REACH_HIVE)
+	if (vram && attr->reach == MM_REACH_HIVE)
 		ret_source->addr_base = home->hive_base;
-	if (bo->kind == MM_BO_VRAM && attr->reach == MM_REACH_BUS)
+	if (vram && attr->reach == MM_REACH_BUS)
 		ret_source->addr_base = home->bar_base;
 }
 
@@ -201,39 +218,68 @@ static void mapping_init(struct mm_mapping *m, struct mm_vm *vm, struct mm_bo *b
 	m->vm = vm;
 	m->bo = mm_bo_get(bo);
 	m->attr = *attr;
+	m->entries = MM_ENTRIES_CURRENT;
 	m->last_update = NULL;
 	atomic_init(&m->n_users, 0);
-	vkf_list_add_tail(&m->of_bo, &bo->mappings);
 }
 
-/* Both reservations are held. */
-static int map_reserved(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
-			const struct mm_pte_attr *attr, struct mm_mapping *m) VKF_REQUIRES(vm->lock)
+/*
+ * Entries may lead to the new place only once the buffer is there, and be in tables only once those
+ * are nobody else's; nothing else holds a new mapping up.
+ */
+static int plan_map(struct mm_vm *vm, struct mm_bo *bo, uint64_t va, const struct mm_pte_attr *attr,
+		    struct mm_pt_update **ret_update) VKF_REQUIRES(vm->lock)
 {
 	struct mm_pt_source source;
 	struct mm_pt_update *update;
-	struct mm_fence *f;
 	int r;
 
-	r = mm_bo_validate_locked(bo, true);
-	if (r)
-		return r;
+	mm_resv_assert_held(bo->resv);
 	mm_vm_describe(vm, bo, attr, &source);
-	r = mm_pt_plan_map(&vm->pt, va.v, bo->size, &source, &update);
+	r = mm_pt_plan_map(&vm->pt, va, bo->size, &source, &update);
 	if (r)
 		return r;
-	mapping_init(m, vm, bo, attr);
-	mm_va_insert(&vm->va, &m->range, va, bo->size);
-	f = commit(vm, bo, update);
+	r = mm_deps_add_resv_locked(mm_pt_update_deps(update), bo->resv, MM_RESV_KERNEL);
+	if (r)
+		mm_pt_abandon(update);
+	else
+		*ret_update = update;
+	return r;
+}
+
+/* Everything that may fail. Both reservations are held afterwards. */
+static int map_prepare(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
+		       const struct mm_pte_attr *attr, struct mm_lock_ctx *ctx,
+		       struct mm_pt_update **ret_update) VKF_REQUIRES(vm->lock)
+{
+	const struct mm_op op = { .locks = ctx, .asker = vm->client, .interruptible = true };
+	int r;
+
+	do {
+		r = lock_both(ctx, vm, bo);
+		if (!r)
+			r = mm_bo_validate_locked(bo, &op);
+	} while (mm_lock_ctx_retry(ctx, r));
+	return r ? r : plan_map(vm, bo, va.v, attr, ret_update);
+}
+
+static void map_commit(struct mm_mapping *m, vkf_gpuva va, struct mm_pt_update *update)
+	VKF_REQUIRES(m->vm->lock)
+{
+	struct mm_fence *f;
+
+	vkf_list_add_tail(&m->of_bo, &m->bo->mappings);
+	mm_va_insert(&m->vm->va, &m->range, va, m->bo->size);
+	f = commit(m->vm, m->bo, update);
 	remember(&m->last_update, f);
 	mm_fence_put(f);
-	return 0;
 }
 
 static int map_locked(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
 		      const struct mm_pte_attr *attr, struct mm_mapping **ret_mapping)
 	VKF_REQUIRES(vm->lock)
 {
+	struct mm_pt_update *update;
 	struct mm_lock_ctx ctx;
 	struct mm_mapping *m;
 	int r = check_map(vm, bo, va, attr);
@@ -244,9 +290,11 @@ static int map_locked(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
 	if (!m)
 		return -ENOMEM;
 	mm_lock_ctx_init(&ctx, true);
-	r = reserve_both(&ctx, vm, bo);
-	if (!r)
-		r = map_reserved(vm, bo, va, attr, m);
+	r = map_prepare(vm, bo, va, attr, &ctx, &update);
+	if (!r) {
+		mapping_init(m, vm, bo, attr);
+		map_commit(m, va, update);
+	}
 	mm_lock_ctx_fini(&ctx);
 	if (r)
 		vkf_free(m);
@@ -272,6 +320,14 @@ int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_
 
 /* ------------------------------------------------ unmap */
 
+static int plan_clear(const struct mm_mapping *m, struct mm_pt_update **ret_update)
+	VKF_REQUIRES(m->vm->lock)
+{
+	uint64_t bytes = m->entries == MM_ENTRIES_NONE ? 0 : m->bo->size;
+
+	return mm_pt_plan_clear(&m->vm->pt, m->range.first, bytes, ret_update);
+}
+
 static int unmap_locked(struct mm_vm *vm, struct mm_mapping *m, struct mm_fence **ret_fence)
 	VKF_REQUIRES(vm->lock)
 {
@@ -280,9 +336,11 @@ static int unmap_locked(struct mm_vm *vm, struct mm_mapping *m, struct mm_fence 
 	int r;
 
 	mm_lock_ctx_init(&ctx, true);
-	r = reserve_both(&ctx, vm, m->bo);
+	do {
+		r = lock_both(&ctx, vm, m->bo);
+	} while (mm_lock_ctx_retry(&ctx, r));
 	if (!r)
-		r = mm_pt_plan_clear(&vm->pt, m->range.first, m->bo->size, &update);
+		r = plan_clear(m, &update);
 	if (!r) {
 		mm_va_remove(&vm->va, &m->range);
 		vkf_list_del(&m->of_bo);
@@ -311,6 +369,50 @@ int mm_vm_unmap(struct mm_mapping *mapping, struct mm_fence **ret_fence)
 	mm_fence_put(mapping->last_update);
 	mm_bo_put(mapping->bo);
 	vkf_free(mapping);
+	return 0;
+}
+
+/* ------------------------------------------------ entries written anew */
+
+/* Two more fences of one context. */
+static int reserve_rewrite(struct mm_mapping *m)
+{
+	int r;
+
+	mm_resv_assert_held(&m->vm->resv);
+	mm_resv_assert_held(m->bo->resv);
+	r = mm_resv_reserve_locked(&m->vm->resv, 2);
+	return r ? r : mm_resv_reserve_locked(m->bo->resv, 2);
+}
+
+static int clear_stale(struct mm_mapping *m) VKF_REQUIRES(m->vm->lock)
+{
+	struct mm_pt_update *update;
+	int r = plan_clear(m, &update);
+
+	if (r)
+		return r;
+	mm_fence_put(commit(m->vm, m->bo, update));
+	m->entries = MM_ENTRIES_NONE;
+	return 0;
+}
+
+VKF_NO_TS int mm_vm_rewrite_locked(struct mm_mapping *m)
+{
+	struct mm_pt_update *update;
+	struct mm_fence *f;
+	int r = reserve_rewrite(m);
+
+	if (!r && m->entries == MM_ENTRIES_STALE)
+		r = clear_stale(m);
+	if (!r)
+		r = plan_map(m->vm, m->bo, m->range.first, &m->attr, &update);
+	if (r)
+		return r;
+	f = commit(m->vm, m->bo, update);
+	m->entries = MM_ENTRIES_CURRENT;
+	remember(&m->last_update, f);
+	mm_fence_put(f);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
  *
  * A VM is a set of mappings that never overlap and the page tables that say so to
  * the hardware. Every change is planned and reserved first (tables, fence slots,
- * memory) and then committed as one job on the GPU's paging timeline; the job's
+ * memory) and then committed as one job on the VM's timeline; the job's
  * fence is BOOKKEEP on the buffer, so it never causes implicit sync, and an
  * unmapped buffer stays put until its unmap is done.
  */
@@ -30,6 +30,7 @@ enum mm_reach { MM_REACH_LOCAL, MM_REACH_HIVE, MM_REACH_BUS };
 struct mm_pte_attr {
 	bool writeable, executable, snooped;
 	unsigned int mtype; /* PTE_GFX9_MTYPE_* */
+	unsigned int mtype_system; /* the same, while VRAM is in system memory; snooped then */
 	enum mm_reach reach;
 };
 
@@ -43,8 +44,9 @@ uint32_t mm_vm_root(const struct mm_vm *vm);
 /**
  * mm_vm_map() - make @bo visible at @va..@va+size of @bo
  *
- * Takes the client's lock, reserves @bo and the VM, validates @bo, and commits. Entries are valid
- * when the mapping's fence has signalled; mm_vm_sync() waits for it. Holds a reference to @bo.
+ * Takes the client's lock, reserves @bo and the VM, brings @bo to where it belongs (which may evict
+ * others), and commits. Entries are valid when the mapping's fence has signalled, which waits for
+ * @bo to be there; mm_vm_sync() waits for it. Holds a reference to @bo.
  *
  * Return: 0; -EINVAL: @va is 0, not page-aligned, beyond the VM, or overlaps another mapping of it;
  * @bo is another client's, or VRAM of another GPU to be reached as LOCAL; -ENOMEM; -ERESTARTSYS

@@ -11,6 +11,7 @@
  * usage: test_mm_model [SEED [STEPS]], or VKFD_SEED in the environment
  */
 #include "mm_fixture.h"
+#include "mm/evict.h"
 
 #include <stdio.h>
 
@@ -617,6 +618,7 @@ static void start(uint64_t seed)
 		.gtt = gtt_limit,
 		.arena = ARENA,
 		.pt_tables = 2048,
+		.policy = MM_EVICT_NONE,
 	};
 
 	rnd_state = seed;

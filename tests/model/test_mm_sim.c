@@ -149,7 +149,9 @@ static void one_round(struct worker *w)
 
 	params.size = 1 + sim_random(sim, VKF_MIB(5));
 	r = mm_bo_create(w->client->mm, dev[sim_random(sim, N_GPUS)], &params, &bo);
-	assert_true(r == 0 || r == -ENOMEM);
+	assert_true(r == 0 || r == -ENOMEM || r == -VKF_ERESTARTSYS);
+	if (r == -VKF_ERESTARTSYS)
+		vkf_task_clear_interrupt();
 	if (r)
 		return;
 	for (unsigned int gpu = 0; gpu < N_GPUS; gpu++) {

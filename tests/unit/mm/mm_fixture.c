@@ -17,7 +17,17 @@ static void invalidate(void *cookie, unsigned int gpu)
 	c->n_invalidated[gpu]++;
 }
 
-static const struct mm_client_ops client_ops = { .punch = punch, .invalidate = invalidate };
+static bool evict(void *cookie)
+{
+	struct mm_fixture_client *c = cookie;
+
+	atomic_fetch_add(&c->n_asked, 1);
+	return c->runs;
+}
+
+static const struct mm_client_ops client_ops = {
+	.evict = evict, .punch = punch, .invalidate = invalidate
+};
 
 static void run_job(void *cookie, struct mm_paging_job *job)
 {
@@ -71,6 +81,7 @@ static int create_device(struct mm_fixture *f, unsigned int i)
 		.bar_base = VKF_GIB(1024) * (i + 1),
 		.hive_base = VKF_GIB(64) * i,
 		.gtt_bytes = f->config.gtt,
+		.policy = f->config.policy,
 		.ops = &device_ops,
 		.cookie = f,
 	};

@@ -27,6 +27,7 @@ struct mm_fixture_config {
 	uint32_t pt_tables;           /* 0: 256 */
 	unsigned int va_bits;         /* 0: 48 */
 	bool delay;
+	unsigned int policy;          /* enum mm_evict_policy */
 };
 
 struct mm_fixture_client {
@@ -35,6 +36,8 @@ struct mm_fixture_client {
 	unsigned int n_punched;
 	uint64_t punched_off, punched_len; /* the last one */
 	unsigned int n_invalidated[FIXTURE_MAX_GPUS];
+	bool runs;            /* has queues: somebody must stop them with mm_client_evicted() */
+	atomic_uint n_asked;  /* how often that was asked for */
 };
 
 struct mm_fixture {

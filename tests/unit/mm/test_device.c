@@ -101,7 +101,7 @@ static void a_leak_dies_at_destroy(void **state)
 	EXPECT_PANIC("used", mm_device_destroy(f.dev[0]));
 	vkf_mutex_unlock(&f.system->quota.lock);
 	vkf_list_add(&f.dev[0]->link, &f.system->devices);
-	vkf_mutex_init(&f.dev[0]->paging.lock, VKF_RANK_FENCE);
+	vkf_mutex_init(&f.dev[0]->moves.lock, VKF_RANK_FENCE);
 	mm_bo_put(bo);
 	mm_fixture_fini(&f);
 #else

@@ -16,11 +16,28 @@ static const struct mm_manager_ops scripted_ops = { .alloc = scripted_alloc };
 static int ask(void)
 {
 	const struct mm_placement placement = { 0 };
-	struct mm_manager man = { .ops = &scripted_ops };
+	const struct mm_op op = { 0 };
 	struct mm_resource res = { 0 };
+	struct mm_manager man;
+	int r;
+
+	mm_manager_init(&man, &scripted_ops, "scripted", VKF_MIB(1));
+	n_asked = 0;
+	r = mm_place(&man, &placement, VKF_PAGE_SIZE, &op, &res);
+	mm_manager_fini(&man);
+	return r;
+}
+
+static void what_can_never_fit_is_not_even_asked_for(void **state)
+{
+	const struct mm_placement placement = { 0 };
+	const struct mm_op op = { 0 };
+	struct mm_resource res = { 0 };
+	struct mm_manager man = { .ops = &scripted_ops, .size = VKF_PAGE_SIZE };
 
 	n_asked = 0;
-	return mm_place(&man, &placement, VKF_PAGE_SIZE, &res);
+	assert_int_equal(mm_place(&man, &placement, 2 * VKF_PAGE_SIZE, &op, &res), -ENOMEM);
+	assert_int_equal(n_asked, 0);
 }
 
 static void no_room_is_out_of_memory(void **state)
@@ -66,6 +83,7 @@ static void a_table_may_use_what_is_kept_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_can_never_fit_is_not_even_asked_for),
 		cmocka_unit_test(no_room_is_out_of_memory),
 		cmocka_unit_test(another_refusal_is_passed_on_and_not_tried_again),
 		cmocka_unit_test(what_is_there_is_taken),

@@ -43,7 +43,7 @@ static struct mm_pt_update *plan(uint64_t va, uint64_t bytes, uint64_t addr, uin
 
 static void map(uint64_t va, uint64_t bytes, uint64_t addr, uint64_t link)
 {
-	mm_fence_put(mm_pt_commit(plan(va, bytes, addr, link)));
+	mm_fence_put(mm_pt_commit(plan(va, bytes, addr, link), &f.dev[0]->moves));
 }
 
 static struct mm_fence *clear(uint64_t va, uint64_t bytes)
@@ -51,7 +51,7 @@ static struct mm_fence *clear(uint64_t va, uint64_t bytes)
 	struct mm_pt_update *u = NULL;
 
 	assert_int_equal(mm_pt_plan_clear(&tree, va, bytes, &u), 0);
-	return mm_pt_commit(u);
+	return mm_pt_commit(u, &f.dev[0]->moves);
 }
 
 /* As the hardware walks it. */
@@ -162,7 +162,7 @@ static void memory_in_pieces_is_mapped_in_pieces(void **state)
 
 	mm_walk_resource(&source.walk, &res);
 	assert_int_equal(mm_pt_plan_map(&tree, VKF_GIB(1), 7 * VKF_PAGE_SIZE, &source, &u), 0);
-	mm_fence_put(mm_pt_commit(u));
+	mm_fence_put(mm_pt_commit(u, &f.dev[0]->moves));
 	for (unsigned int i = 0; i < 7; i++) {
 		struct mm_fixture_found found = walk(VKF_GIB(1) + i * VKF_PAGE_SIZE);
 
@@ -233,7 +233,7 @@ static void a_plan_without_memory_leaves_no_table(void **state)
 		assert_true(!r || tree.n_tables == 1);
 	}
 	assert_true(n > 12);
-	mm_fence_put(mm_pt_commit(u));
+	mm_fence_put(mm_pt_commit(u, &f.dev[0]->moves));
 	r = -1;
 	for (n = 1; r; n++) {
 		fail_alloc(n);
@@ -242,7 +242,7 @@ static void a_plan_without_memory_leaves_no_table(void **state)
 		assert_null(mm_pt_check(&tree, NULL, NULL));
 	}
 	assert_true(n > 3);
-	mm_fence_put(mm_pt_commit(u));
+	mm_fence_put(mm_pt_commit(u, &f.dev[0]->moves));
 	assert_int_equal(tree.n_tables, 1);
 }
 
@@ -250,7 +250,7 @@ static void nothing_is_written_before_the_job_is_let_go(void **state)
 {
 	struct mm_fence *f1, *f2;
 
-	f1 = mm_pt_commit(plan(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001));
+	f1 = mm_pt_commit(plan(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001), &f.dev[0]->moves);
 	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
 	assert_false(mm_fence_is_signalled(f1));
 	f2 = clear(VKF_GIB(1), VKF_PAGE_SIZE);

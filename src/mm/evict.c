@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/evict.h"
+
+#include <errno.h>
+#include "mm/lock_ctx.h"
+#include "mm/move.h"
+#include "mm/private.h"
+
+const char *mm_evict_policy_name(enum mm_evict_policy policy)
+{
+	static const char *const names[MM_EVICT_POLICIES] = {
+		[MM_EVICT_LRU] = "lru",
+		[MM_EVICT_LONGEST_RUN] = "longest-run",
+		[MM_EVICT_LARGEST] = "largest",
+		[MM_EVICT_NONE] = "none",
+	};
+
+	return policy < MM_EVICT_POLICIES ? names[policy] : NULL;
+}
+
+/* struct search - one walk through a manager's candidates */
+struct search {
+	struct mm_manager *man;
+	const struct mm_placement *placement;
+	const struct mm_op *op;
+	enum mm_evict_policy policy;
+	struct mm_bo *best;  /* while the manager is locked */
+	uint64_t best_rank;  /* lower leaves earlier */
+	struct mm_bo *busy;  /* somebody has it locked; while the manager is locked */
+	bool dying;          /* some space is about to be given back */
+	const struct mm_client *ranked; /* whose rank the next is */
+	uint64_t ranked_as;
+};
+
+static struct mm_bo *bo_of_node(struct mm_lru_node *node)
+{
+	return vkf_container_of(node, struct mm_resource, lru)->bo;
+}
+
+/* Bytes of @man that the client has; the walk over its neighbours in the list is what it costs. */
+static uint64_t bytes_of(const struct mm_manager *man, const struct mm_client *client)
+{
+	struct mm_lru_node *node = mm_lru_next(&man->lru, NULL);
+	uint64_t sum = 0;
+
+	for (; node; node = mm_lru_next(&man->lru, node)) {
+		const struct mm_bo *bo = bo_of_node(node);
+
+		if (bo->client == client)
+			sum += bo->size;
+	}
+	return sum;
+}
+
+static uint64_t rank_of_client(const struct search *s, struct mm_client *client)
+{
+	switch (s->policy) {
+	case MM_EVICT_LONGEST_RUN:
+		return atomic_load_explicit(&client->restored_ns, memory_order_relaxed);
+	case MM_EVICT_LARGEST:
+		return UINT64_MAX - bytes_of(s->man, client);
+	default:
+		return 0;
+	}
+}
+
+/* Neighbours are often of one client. */
+static uint64_t rank(struct search *s, const struct mm_bo *bo)
+{
+	if (bo->client != s->ranked) {
+		s->ranked = bo->client;
+		s->ranked_as = rank_of_client(s, bo->client);
+	}
+	return s->ranked_as;
+}
+
+/* Whether its leaving would help, and it may. */
+static bool is_valuable(const struct search *s, const struct mm_bo *bo)
+{
+	const struct mm_op *op = s->op;
+
+	if (op->asker == bo->client && !mm_client_is_evicted(bo->client))
+		return false;
+	if (vkf_wwlock_is_mine(&bo->resv->lock))
+		return false;
+	return !s->placement->cpu_access || bo->res.visible;
+}
+
+static bool is_locked(const struct mm_bo *bo)
+{
+	return atomic_load_explicit(&bo->resv->lock.owner, memory_order_relaxed);
+}
+
+static void consider(struct search *s, struct mm_bo *bo)
+{
+	uint64_t r;
+
+	if (!is_valuable(s, bo))
+		return;
+	if (!vkf_ref_read(&bo->ref)) {
+		s->dying = true;
+	} else if (is_locked(bo)) {
+		if (!s->busy)
+			s->busy = bo;
+	} else {
+		r = rank(s, bo);
+		if (!s->best || r < s->best_rank) {
+			s->best = bo;
+			s->best_rank = r;
+		}
+	}
+}
+
+/* A reference to the first that should leave and can, or else to one that is locked, or NULL. */
+static struct mm_bo *search(struct search *s)
+{
+	struct mm_lru_node *node;
+	struct mm_bo *found;
+
+	s->best = NULL;
+	s->busy = NULL;
+	s->dying = false;
+	vkf_mutex_lock(&s->man->lock);
+	for (node = mm_lru_next(&s->man->lru, NULL); node; node = mm_lru_next(&s->man->lru, node)) {
+		consider(s, bo_of_node(node));
+		if (s->best && s->policy == MM_EVICT_LRU)
+			break;
+	}
+	found = s->best ? s->best : s->busy;
+	if (found && !vkf_ref_get_unless_zero(&found->ref)) {
+		s->dying = true;
+		found = NULL;
+	}
+	vkf_mutex_unlock(&s->man->lock);
+	return found;
+}
+
+/* Where it goes: what is out of GTT is reached by no GPU. */
+static struct mm_manager *refuge(const struct mm_bo *bo)
+{
+	if (bo->res.man == &bo->home->vram.man)
+		return &bo->home->gtt.man;
+	return &bo->client->system->swap.man;
+}
+
+/* @bo is locked. 0 also when it has left already, or may not leave any more: look again. */
+static int move_out(const struct search *s, struct mm_bo *bo)
+{
+	static const struct mm_placement anywhere;
+	const struct mm_op op = { .asker = s->op->asker, .no_wait = true };
+	int r;
+
+	mm_resv_assert_held(bo->resv);
+	if (bo->res.man != s->man || bo->n_pinned)
+		return 0;
+	r = mm_bo_move_locked(bo, refuge(bo), &anywhere, &op, MM_MOVE_HAND_ON);
+	/* GTT is full of what cannot leave: then further out. */
+	if (r == -ENOMEM && refuge(bo) != &bo->client->system->swap.man)
+		r = mm_bo_move_locked(bo, &bo->client->system->swap.man, &anywhere, &op,
+				      MM_MOVE_HAND_ON);
+	return r;
+}
+
+/*
+ * With other reservations held. An older task may have it, and wait for one of ours: then all of
+ * ours are released and it alone is waited for, and the asker begins again.
+ */
+VKF_NO_TS static int evict_among(const struct search *s, struct mm_lock_ctx *locks, struct mm_bo *bo)
+{
+	int r = mm_lock_ctx_lock(locks, bo->resv, 0), r2;
+	bool again = mm_lock_ctx_retry(locks, r);
+
+	if (r && !again)
+		return r;
+	r2 = move_out(s, bo);
+	mm_lock_ctx_unlock(locks, bo->resv);
+	return r2 ? r2 : r;
+}
+
+/* Somebody else may have it locked: wait for him, in the order that wait-die allows. */
+VKF_NO_TS static int evict(const struct search *s, struct mm_bo *bo)
+{
+	int r = mm_resv_trylock(bo->resv) ? 0 : -EBUSY;
+
+	if (r && s->op->no_wait)
+		return -ENOSPC;
+	if (r && s->op->locks)
+		return evict_among(s, s->op->locks, bo);
+	if (r)
+		r = mm_resv_lock(bo->resv, s->op->interruptible);
+	if (r)
+		return r;
+	r = move_out(s, bo);
+	mm_resv_unlock(bo->resv);
+	return r;
+}
+
+static int wait_for_dying(const struct search *s)
+{
+	struct mm_manager *man = s->man;
+	struct mm_lru_node *node;
+	bool dying = false;
+	int r = 0;
+
+	vkf_mutex_lock(&man->lock);
+	for (node = mm_lru_next(&man->lru, NULL); node && !dying; node = mm_lru_next(&man->lru, node))
+		dying = !vkf_ref_read(&bo_of_node(node)->ref);
+	if (dying)
+		r = vkf_cond_wait(&man->freed, &man->lock, VKF_FOREVER, s->op->interruptible);
+	vkf_mutex_unlock(&man->lock);
+	return r;
+}
+
+int mm_evict_one(struct mm_manager *man, const struct mm_placement *placement,
+		 const struct mm_op *op)
+{
+	struct search s = { .man = man, .placement = placement, .op = op };
+	struct mm_bo *bo;
+	int r;
+
+	s.policy = man->policy;
+	if (s.policy == MM_EVICT_NONE)
+		return -ENOSPC;
+	bo = search(&s);
+	if (!bo)
+		return s.dying && !op->no_wait ? wait_for_dying(&s) : -ENOSPC;
+	r = evict(&s, bo);
+	mm_bo_put(bo);
+	return r;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/move.h"
+
+#include <errno.h>
+#include "base/env.h"
+#include "mm/private.h"
+
+/* struct move - one buffer on its way */
+struct move {
+	struct mm_paging_job job;
+	struct mm_resource old; /* placed nowhere when it was handed on */
+};
+
+_Static_assert(offsetof(struct move, job.fence) == 0, "freed as what its fence is");
+
+static void execute(struct mm_paging_job *job)
+{
+	struct move *move = vkf_container_of(job, struct move, job);
+
+	mm_resource_free(&move->old);
+}
+
+static struct move *move_create(void)
+{
+	struct move *move = vkf_zalloc(sizeof(*move));
+
+	if (move)
+		mm_paging_job_init(&move->job, NULL, execute);
+	return move;
+}
+
+/*
+ * What uses the old place: every fence there is. The asker's own eviction fence does not count
+ * while no queue of his can reach the buffer, or bringing one in, in order to map it, would stop
+ * the queues of who asks.
+ */
+static int add_users(struct mm_deps *deps, struct mm_bo *bo, const struct mm_op *op)
+{
+	bool idle = op->asker == bo->client && vkf_list_empty(&bo->mappings);
+	uint64_t spare = idle ? bo->client->evict_context : 0;
+	struct mm_fence *f;
+	unsigned int pos = 0;
+	int r = 0;
+
+	mm_resv_assert_held(bo->resv);
+	while (!r && (f = mm_resv_next_locked(bo->resv, MM_RESV_BOOKKEEP, &pos))) {
+		if (f->context != spare)
+			r = mm_deps_add(deps, f);
+	}
+	return r;
+}
+
+/* The new place may be somebody's who is still on the way out of it. */
+static int add_predecessor(struct mm_deps *deps, struct mm_manager *to)
+{
+	struct mm_fence *f = mm_manager_moving(to);
+	int r = f ? mm_deps_add(deps, f) : 0;
+
+	mm_fence_put(f);
+	return r;
+}
+
+static int prepare(struct move *move, struct mm_bo *bo, struct mm_manager *to,
+		   const struct mm_op *op)
+{
+	int r;
+
+	mm_resv_assert_held(bo->resv);
+	r = mm_resv_reserve_locked(bo->resv, 1);
+	if (!r)
+		r = add_users(&move->job.deps, bo, op);
+	if (!r)
+		r = add_predecessor(&move->job.deps, to);
+	return r;
+}
+
+static void mark_stale(struct mm_bo *bo)
+{
+	struct mm_mapping *m;
+
+	vkf_list_for_each(m, &bo->mappings, of_bo) {
+		if (m->entries == MM_ENTRIES_CURRENT)
+			m->entries = MM_ENTRIES_STALE;
+	}
+}
+
+static void commit(struct move *move, struct mm_bo *bo, struct mm_resource *to,
+		   enum mm_move_old old)
+{
+	struct mm_fence *f = &move->job.fence;
+
+	mm_resv_assert_held(bo->resv);
+	mm_resource_make_unevictable(&bo->res);
+	mm_resource_take(&move->old, &bo->res);
+	mm_resource_take(&bo->res, to);
+	mm_resource_make_evictable(&bo->res, bo, MM_LRU_USER);
+	mark_stale(bo);
+	if (old == MM_MOVE_HAND_ON) {
+		struct mm_resource gone;
+
+		/* The job may be over, and with it the move, before submission returns. */
+		mm_resource_take(&gone, &move->old);
+		mm_timeline_submit(&bo->home->moves, &move->job);
+		mm_resource_hand_on(&gone, f);
+	} else {
+		mm_timeline_submit(&bo->home->moves, &move->job);
+	}
+	mm_resv_add_locked(bo->resv, f, MM_RESV_KERNEL);
+	mm_fence_put(f);
+}
+
+int mm_bo_move_locked(struct mm_bo *bo, struct mm_manager *to, const struct mm_placement *placement,
+		      const struct mm_op *op, enum mm_move_old old)
+{
+	struct mm_resource res = { 0 };
+	struct move *move;
+	int r;
+
+	VKF_ASSERT(bo->res.man && bo->res.man != to && !bo->n_pinned);
+	r = vkf_fault("mm.move", bo->home->config.index);
+	if (r)
+		return r;
+	move = move_create();
+	if (!move)
+		return -ENOMEM;
+	r = mm_place(to, placement, bo->size, op, &res);
+	if (r)
+		goto err_abandon;
+	r = prepare(move, bo, to, op);
+	if (r)
+		goto err_unplace;
+	commit(move, bo, &res, old);
+	return 0;
+
+err_unplace:
+	mm_resource_free(&res);
+err_abandon:
+	mm_paging_job_abandon(&move->job);
+	return r;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_MM_MOVE_H
+#define VKFD_MM_MOVE_H
+
+/**
+ * DOC: Moving a buffer
+ *
+ * A move gives a buffer another place at once, and makes a job on its home's timeline
+ * of moves that depends on everything that still uses the old one. The job's fence is
+ * KERNEL on the buffer, so whoever uses the new place waits for it. Bytes stay where
+ * they are (bo.h): the job is what the copy would be.
+ *
+ * The old place belongs to the job until it has run, unless it is handed on (evict.h).
+ *
+ * Entries that lead to the old place are stale from here on. Nobody follows them once
+ * the job may run: the client's queues have stopped for its eviction fence, and start
+ * again after mm_client_restore() has rewritten the entries.
+ */
+#include "mm/placement.h"
+
+struct mm_bo;
+
+enum mm_move_old { MM_MOVE_KEEP_OLD, MM_MOVE_HAND_ON };
+
+/**
+ * mm_bo_move_locked() - place @bo in @to
+ *
+ * Its reservation is held, it is placed somewhere else, and is not pinned.
+ *
+ * Return: 0; or, with nothing changed, -ENOMEM, -ERESTARTSYS (512), -EDEADLK as mm_place().
+ */
+int mm_bo_move_locked(struct mm_bo *bo, struct mm_manager *to, const struct mm_placement *placement,
+		      const struct mm_op *op, enum mm_move_old old) VKF_MUST_CHECK;
+
+#endif
