@@ -63,7 +63,7 @@ static int32_t peer_pid(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? 0 : cred.pid;
 }
 
-static int hello_session(struct conn *c, const struct wire_hello *h)
+static int begin_session(struct conn *c, const struct wire_hello *h)
 {
 	struct wire_welcome w = { .magic = WIRE_MAGIC };
 	int fds[WIRE_N_REGIONS];
@@ -80,6 +80,44 @@ static int hello_session(struct conn *c, const struct wire_hello *h)
 		w.region_bytes[i] = session->regions[i].size;
 	}
 	return reply(c, &w, fds, WIRE_N_REGIONS);
+}
+
+static int hello_session(struct conn *c, const struct wire_hello *h)
+{
+	if (!session_make_way(c->server, peer_pid(c->fd)))
+		return begin_session(c, h);
+	c->held = malloc(sizeof(*h));
+	if (!c->held)
+		return refuse(c, -ENOMEM);
+	*c->held = *h;
+	return 0;
+}
+
+static struct conn *first_held(struct server *s)
+{
+	struct conn *c;
+
+	vkf_list_for_each(c, &s->conns, link) {
+		if (c->held)
+			return c;
+	}
+	return NULL;
+}
+
+void conn_resume(struct server *s)
+{
+	struct conn *c;
+
+	while ((c = first_held(s)) && !session_make_way(s, peer_pid(c->fd))) {
+		struct wire_hello *h = c->held;
+		int r;
+
+		c->held = NULL;
+		r = s->stopping ? refuse(c, -ENODEV) : begin_session(c, h);
+		free(h);
+		if (r < 0)
+			conn_close(c);
+	}
 }
 
 static void describe_file(const struct conn *c, struct wire_welcome *w)
@@ -157,7 +195,7 @@ static int open_slot(struct conn *c, unsigned int slot)
 
 static int take_msg(struct conn *c, const struct wire_msg *m, size_t len)
 {
-	if (len != sizeof(*m))
+	if (len != sizeof(*m) || c->held)
 		return refuse(c, -EPROTO);
 	if (c->kind == WIRE_SESSION && m->op == WIRE_SLOT_OPEN)
 		return open_slot(c, m->slot);
@@ -188,6 +226,7 @@ void conn_close(struct conn *c)
 		driver_close(c->file);
 	sd_event_source_unref(c->io);
 	close(c->fd);
+	free(c->held);
 	vkf_list_del(&c->link);
 	s->n_conns--;
 	free(c);

@@ -28,14 +28,19 @@ void server_check_idle(struct server *s)
 		sd_event_exit(s->event, 0);
 }
 
-void server_hand_over(struct server *s, struct vkf_list *list, struct vkf_list *item)
+void server_poke(struct server *s)
 {
 	uint64_t one = 1;
 
+	(void)!write(s->reaped_fd, &one, sizeof(one));
+}
+
+void server_hand_over(struct server *s, struct vkf_list *list, struct vkf_list *item)
+{
 	vkf_mutex_lock(&s->reaped_lock);
 	vkf_list_add_tail(item, list);
 	vkf_mutex_unlock(&s->reaped_lock);
-	(void)!write(s->reaped_fd, &one, sizeof(one));
+	server_poke(s);
 }
 
 struct vkf_list *server_take_over(struct server *s, struct vkf_list *list)
@@ -66,6 +71,7 @@ static int on_reaped(sd_event_source *source, int fd, uint32_t revents, void *us
 		return -errno;
 	session_collect(s);
 	query_collect(s);
+	conn_resume(s);
 	server_check_idle(s);
 	return 0;
 }

@@ -32,6 +32,7 @@ struct conn {
 	sd_event_source *io;
 	int fd;
 	enum wire_kind kind;         /* 0 until the hello has come */
+	struct wire_hello *held;     /* SESSION: not answered before those that end have ended */
 	struct session *session;     /* SESSION, ENGINE */
 	struct driver_file *file;    /* FILE */
 	unsigned int major, minor;
@@ -65,6 +66,7 @@ struct session {
 	int engine_fd;               /* of the engine's connection, or -1 */
 	sd_event_source *pidfd;
 	atomic_bool closing;         /* tasks end */
+	atomic_bool gave_back;       /* and what it had is free for others */
 	_Atomic int32_t client_cpu;  /* where its last call came from; -1: there was none */
 };
 
@@ -87,10 +89,15 @@ struct server {
 /* conn.c: main loop, but for conn_reply() */
 int conn_accept(struct server *s, int listen_fd);
 void conn_close(struct conn *c);
+/* Answer the hellos that were held back, if nobody's memory is still being given back. */
+void conn_resume(struct server *s);
 /* Send @w and @n_fds descriptors, without waiting for the peer. Return: 0 or -errno. */
 int conn_reply(int fd, const struct wire_welcome *w, const int *fds, unsigned int n_fds);
 
 /* session.c: main loop */
+/* What process @pid was before (exec) ends. Return: whether the memory of any session is still being
+ * given back: as the kernel, a new one waits for that. */
+bool session_make_way(struct server *s, int32_t pid);
 int session_create(struct server *s, struct conn *c, int32_t pid, const char *comm,
 		   struct session **ret_session);
 /* The address space is gone, or the driver ends: take the session down in a task of its own. */
@@ -119,6 +126,8 @@ int tree_write(const struct machine_profile *profile, const char *root);
 void server_check_idle(struct server *s);
 /* Any task: hand @item, now the main loop's, over to session_collect() and query_collect(). */
 void server_hand_over(struct server *s, struct vkf_list *list, struct vkf_list *item);
+/* Any task: let the main loop look after sessions. */
+void server_poke(struct server *s);
 /* Main loop: the next item of @list, or NULL. */
 struct vkf_list *server_take_over(struct server *s, struct vkf_list *list);
 void server_log(const char *line);

@@ -256,6 +256,18 @@ static void end_namesake(struct server *server, int32_t pid)
 	}
 }
 
+bool session_make_way(struct server *server, int32_t pid)
+{
+	struct session *s;
+
+	end_namesake(server, pid);
+	vkf_list_for_each(s, &server->sessions, link) {
+		if (atomic_load(&s->closing) && !atomic_load(&s->gave_back))
+			return true;
+	}
+	return false;
+}
+
 int session_create(struct server *server, struct conn *c, int32_t pid, const char *comm,
 		   struct session **ret_session)
 {
@@ -267,7 +279,6 @@ int session_create(struct server *server, struct conn *c, int32_t pid, const cha
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	end_namesake(server, pid);
 	s->server = server;
 	s->pid = pid;
 	s->conn = c;
@@ -390,6 +401,8 @@ static void reap(void *arg)
 	stop_tasks(s);
 	answer_rest(s);
 	driver_client_destroy(s->client);
+	atomic_store(&s->gave_back, true);
+	server_poke(s->server);
 	/* Giving back what a program has touched can take long, too. */
 	destroy_regions(s);
 	server_hand_over(s->server, &s->server->reaped, &s->reaped_link);

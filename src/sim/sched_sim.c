@@ -63,6 +63,9 @@ struct sim {
 	unsigned int next_id;
 	struct sim_task **runnable; /* unordered but deterministic */
 	unsigned int n_runnable, cap_runnable;
+	void (*on_point)(void *cookie);
+	void *on_point_cookie;
+	bool in_on_point;
 	int error; /* for sim_run() */
 	char *report;
 	struct sim_trace_buf trace;
@@ -260,11 +263,27 @@ static uint64_t sim_now_ns(void)
 	return the_sim->now;
 }
 
+static void come_to_point(struct sim *sim)
+{
+	if (!sim->on_point || sim->in_on_point)
+		return;
+	sim->in_on_point = true;
+	sim->on_point(sim->on_point_cookie);
+	sim->in_on_point = false;
+}
+
+void sim_on_point(struct sim *sim, void (*fn)(void *cookie), void *cookie)
+{
+	sim->on_point = fn;
+	sim->on_point_cookie = cookie;
+}
+
 static void sim_park(uint64_t deadline_ns)
 {
 	struct sim *sim = the_sim;
 	struct sim_task *t = sim->running;
 
+	come_to_point(sim);
 	pass_time(sim, STEP_NS);
 	if (!t->token && sim->now < deadline_ns) {
 		runnable_del(sim, t, TASK_PARKED);
@@ -287,6 +306,7 @@ static void sim_unpark(struct vkf_task *task)
 
 static void sim_relax(void)
 {
+	come_to_point(the_sim);
 	pass_time(the_sim, RELAX_NS);
 	switch_to(the_sim, choose(the_sim, the_sim->running));
 }
@@ -295,6 +315,7 @@ static void sim_point(const char *what)
 {
 	struct sim *sim = the_sim;
 
+	come_to_point(sim);
 	pass_time(sim, STEP_NS);
 	if (sim->n_runnable > 1 && dice_below(&sim->dice, POINT_SWITCH_ODDS) == 0)
 		switch_to(sim, choose(sim, sim->running));

@@ -63,6 +63,10 @@ void sim_limit_steps(struct sim *sim, uint64_t n);
 /* Of the last error of sim_run(): one line with the seed, and one for each task. "" if none. */
 const char *sim_report(const struct sim *sim);
 
+/* At each scheduling point, before anybody is chosen, in the task that came to it: a test may count
+ * them, and do what another task could do there. Not called for points that @fn itself comes to. */
+void sim_on_point(struct sim *sim, void (*fn)(void *cookie), void *cookie);
+
 uint64_t sim_seed(const struct sim *sim);
 /* Scheduling steps so far. */
 uint64_t sim_steps(const struct sim *sim);

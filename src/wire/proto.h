@@ -12,7 +12,8 @@
  *
  * - SESSION: one address space. The answer carries the five regions, in the order
  *   of enum wire_region. Later messages on it: SLOT_OPEN, CANCEL. Its end ends
- *   the address space, as far as the driver is concerned.
+ *   the address space, as far as the driver is concerned. The hello is answered when
+ *   all that sessions had which have ended by then is free again.
  * - FILE: one open of a character device; this socket is the program's descriptor.
  *   Later message: IDENT, answered with a wire_welcome.
  * - ENGINE: the engine of a session. The driver sends one byte when the engine has
