@@ -12,36 +12,51 @@ static size_t node_size(unsigned int level)
 	return sizeof(struct mm_pt) + children * sizeof(struct mm_pt *);
 }
 
-static int fill_node(struct mm_pt_tree *tree, struct mm_pt *pt)
+int mm_pt_body_alloc(struct mm_pt_tree *tree, struct mm_pt_body *ret_body)
 {
 	struct mm_placement placement = mm_placement_of_table();
 	const struct mm_op op = { .asker = tree->client, .no_wait = true };
-	int r = mm_client_alloc_table(tree->client, &pt->index);
+	struct mm_pt_body body = { 0 };
+	int r = vkf_fault("mm.pt", tree->dev->config.index);
 
+	if (!r)
+		r = mm_client_alloc_table(tree->client, &body.index);
 	if (r)
 		return r;
-	r = mm_place(&tree->dev->vram.man, &placement, VKF_PAGE_SIZE, &op, &pt->page);
+	*ret_body = body;
+	r = mm_place(&tree->dev->vram.man, &placement, VKF_PAGE_SIZE, &op, &ret_body->page);
 	if (r) {
-		mm_client_free_table(tree->client, pt->index);
+		mm_client_free_table(tree->client, body.index);
 		return r;
 	}
-	pt->words = mm_client_table(tree->client, pt->index);
+	ret_body->words = mm_client_table(tree->client, body.index);
 	atomic_fetch_add_explicit(&tree->dev->n_tables, 1, memory_order_relaxed);
 	return 0;
+}
+
+void mm_pt_body_clear(struct mm_pt_body *body)
+{
+	for (unsigned int i = 0; i < MM_PT_SLOTS; i++)
+		atomic_store_explicit(&body->words->entry[i], 0, memory_order_release);
+}
+
+void mm_pt_body_free(struct mm_pt_tree *tree, struct mm_pt_body *body)
+{
+	mm_resource_free(&body->page);
+	mm_client_free_table(tree->client, body->index);
+	atomic_fetch_sub_explicit(&tree->dev->n_tables, 1, memory_order_relaxed);
 }
 
 static int create(struct mm_pt_tree *tree, unsigned int level, struct mm_pt **ret_pt)
 {
 	struct mm_pt *pt;
-	int r = vkf_fault("mm.pt", tree->dev->config.index);
+	int r;
 
-	if (r)
-		return r;
 	pt = vkf_zalloc(node_size(level));
 	if (!pt)
 		return -ENOMEM;
 	pt->level = (uint8_t)level;
-	r = fill_node(tree, pt);
+	r = mm_pt_body_alloc(tree, &pt->body);
 	if (r) {
 		vkf_free(pt);
 		return r;
@@ -52,9 +67,9 @@ static int create(struct mm_pt_tree *tree, unsigned int level, struct mm_pt **re
 
 void mm_pt_free(struct mm_pt_tree *tree, struct mm_pt *pt)
 {
-	mm_resource_free(&pt->page);
-	mm_client_free_table(tree->client, pt->index);
-	atomic_fetch_sub_explicit(&tree->dev->n_tables, 1, memory_order_relaxed);
+	if (pt->n_live)
+		mm_pt_body_clear(&pt->body);
+	mm_pt_body_free(tree, &pt->body);
 	vkf_free(pt);
 }
 
@@ -86,12 +101,6 @@ int mm_pt_init(struct mm_pt_tree *tree, struct mm_client *client, struct mm_devi
 	return create(tree, MM_PDB2, &tree->root);
 }
 
-static void clear_words(struct mm_pt *pt)
-{
-	for (unsigned int i = 0; i < MM_PT_SLOTS && pt->n_live; i++)
-		atomic_store_explicit(&pt->words->entry[i], 0, memory_order_release);
-}
-
 static void free_below(struct mm_pt_tree *tree, struct mm_pt *pt)
 {
 	for (unsigned int i = 0; pt->level != MM_PTB && i < MM_PT_SLOTS; i++) {
@@ -99,7 +108,6 @@ static void free_below(struct mm_pt_tree *tree, struct mm_pt *pt)
 
 		if (!child)
 			continue;
-		clear_words(child);
 		free_below(tree, child);
 		mm_pt_free(tree, child);
 	}
@@ -109,7 +117,7 @@ void mm_pt_fini(struct mm_pt_tree *tree)
 {
 	const struct mm_client_config *config = &tree->client->config;
 
-	clear_words(tree->root);
+	mm_pt_body_clear(&tree->root->body);
 	config->ops->invalidate(config->cookie, tree->dev->config.index);
 	free_below(tree, tree->root);
 	mm_pt_free(tree, tree->root);
@@ -134,9 +142,9 @@ static const char *check_child(struct check *c, const struct mm_pt *pt, unsigned
 		return "a page table does not belong where it hangs";
 	if (!child->n_live)
 		return "an empty page table was kept";
-	if (c->fn && pt->words->entry[slot] != mm_pte_directory(mm_pt_vram(child)))
+	if (c->fn && pt->body.words->entry[slot] != mm_pte_directory(mm_pt_vram(child)))
 		return "a directory entry does not hold its table's address";
-	if (c->fn && pt->words->link[slot] != child->index)
+	if (c->fn && pt->body.words->link[slot] != child->body.index)
 		return "a directory entry's link is not its table";
 	return check_table(c, child, va);
 }
@@ -145,19 +153,26 @@ static const char *check_table(struct check *c, const struct mm_pt *pt, uint64_t
 {
 	unsigned int n_live = 0;
 	const char *why = NULL;
+	bool differs = false;
 
 	c->n_tables++;
 	for (unsigned int i = 0; i < MM_PT_SLOTS && !why; i++) {
 		uint64_t at = va + i * mm_pte_span(pt->level);
-		uint64_t entry = c->fn ? pt->words->entry[i] : 0;
+		uint64_t entry = c->fn ? pt->body.words->entry[i] : 0;
 
-		n_live += mm_pt_child(pt, i) || entry;
+		n_live += mm_pt_is_live(pt, i);
+		if (mm_pt_child(pt, i) && !mm_pt_is_live(pt, i))
+			return "a page table hangs in a slot that is not in use";
+		differs = differs || (c->fn && !entry != !mm_pt_is_live(pt, i));
 		if (mm_pt_child(pt, i))
 			why = check_child(c, pt, i, at);
 		else if (entry)
-			why = c->fn(c->arg, at, pt->level, entry, pt->words->link[i]);
+			why = c->fn(c->arg, at, pt->level, entry, pt->body.words->link[i]);
 	}
-	if (!why && c->fn && n_live != pt->n_live)
+	if (!why && differs)
+		why = "a page table has not the entries it knows of";
+	if (!why && (n_live != pt->n_live || pt->n_after != n_live || pt->is_new || pt->is_dying ||
+		     pt->is_copied))
 		why = "a page table has not as many entries as it counts";
 	return why;
 }

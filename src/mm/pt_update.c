@@ -6,23 +6,33 @@
 #include "base/env.h"
 #include "mm/private.h"
 
-#define LINK_KIND UINT64_C(0xfff)
 #define FEW_RUNS 3
 
 /* struct run - entries of one table that follow one another, and so does what they hold */
 struct run {
 	struct mm_pt *pt;
-	uint64_t entry, link; /* of the first; a leaf's grow by what an entry spans */
+	struct mm_pt_words *words; /* once committed: of @pt, which a later update may copy */
+	uint64_t entry, link; /* of the first; a leaf's grow by what an entry spans. 0: cleared */
 	uint16_t first, n;
+	bool is_early; /* in a table that nothing leads to yet */
+};
+
+/* struct copy - a directory that is replaced by a changed copy of itself */
+struct copy {
+	struct mm_pt *pt;
+	struct mm_pt_body body; /* the new one; once committed, the old one */
+	struct mm_pt_words *to; /* once committed: of the new one */
+	struct copy *next;
 };
 
 struct mm_pt_update {
 	struct mm_paging_job job;
 	struct mm_pt_tree *tree;
-	struct mm_pt *tables; /* made by this map, or left empty by this clear */
-	bool clears;
+	struct mm_pt *new, *dying; /* tables made, and left empty or replaced */
+	struct copy *copies;
+	bool invalidates; /* something was in use before that is not any more */
 	size_t n_runs, room;
-	struct run *runs;     /* @few, or allocated */
+	struct run *runs; /* @few, or allocated */
 	struct run few[FEW_RUNS];
 };
 
@@ -30,35 +40,73 @@ _Static_assert(offsetof(struct mm_pt_update, job.fence) == 0, "freed as what its
 
 /* ------------------------------------------------ execution */
 
+/* From one entry of a run to the next; what leads to no memory says the same everywhere. */
+static uint64_t step_of(const struct mm_pt *pt, uint64_t entry)
+{
+	return pte_gfx9_get_valid(entry) ? mm_pte_span(pt->level) : 0;
+}
+
 static void write_run(const struct run *run)
 {
-	uint64_t step = mm_pte_span(run->pt->level);
-	struct mm_pt_words *words = run->pt->words;
+	uint64_t step = step_of(run->pt, run->entry);
+	struct mm_pt_words *words = run->words;
 
 	for (unsigned int i = 0; i < run->n; i++) {
 		unsigned int slot = run->first + i;
 
-		atomic_store_explicit(&words->link[slot], run->link + i * step,
-				      memory_order_relaxed);
+		if (run->entry)
+			atomic_store_explicit(&words->link[slot], run->link + i * step,
+					      memory_order_relaxed);
 		atomic_store_explicit(&words->entry[slot], run->entry + i * step,
 				      memory_order_release);
 	}
 }
 
-static void clear_run(const struct run *run)
+static void write_runs(const struct mm_pt_update *u, bool early)
 {
-	for (unsigned int i = 0; i < run->n; i++)
-		atomic_store_explicit(&run->pt->words->entry[run->first + i], 0,
-				      memory_order_release);
+	for (size_t i = 0; i < u->n_runs; i++) {
+		if (u->runs[i].is_early == early)
+			write_run(&u->runs[i]);
+	}
 }
 
-static void free_tables(struct mm_pt_update *u)
+static void copy_words(const struct copy *copy)
 {
-	while (u->tables) {
-		struct mm_pt *next = u->tables->next;
+	struct mm_pt_words *from = copy->body.words, *to = copy->to;
 
-		mm_pt_free(u->tree, u->tables);
-		u->tables = next;
+	for (unsigned int i = 0; i < MM_PT_SLOTS; i++) {
+		uint64_t entry = atomic_load_explicit(&from->entry[i], memory_order_relaxed);
+
+		if (!entry)
+			continue;
+		atomic_store_explicit(&to->link[i],
+				      atomic_load_explicit(&from->link[i], memory_order_relaxed),
+				      memory_order_relaxed);
+		atomic_store_explicit(&to->entry[i], entry, memory_order_relaxed);
+	}
+}
+
+/* The bodies that @u has: the old ones, full, or the new ones, empty. */
+static void free_copies(struct mm_pt_update *u, bool full)
+{
+	while (u->copies) {
+		struct copy *next = u->copies->next;
+
+		if (full)
+			mm_pt_body_clear(&u->copies->body);
+		mm_pt_body_free(u->tree, &u->copies->body);
+		vkf_free(u->copies);
+		u->copies = next;
+	}
+}
+
+static void free_tables(struct mm_pt_update *u, struct mm_pt *tables)
+{
+	while (tables) {
+		struct mm_pt *next = tables->next;
+
+		mm_pt_free(u->tree, tables);
+		tables = next;
 	}
 }
 
@@ -75,22 +123,20 @@ static void execute(struct mm_paging_job *job)
 	struct mm_pt_update *u = vkf_container_of(job, struct mm_pt_update, job);
 	const struct mm_client_config *config = &u->tree->client->config;
 
-	for (size_t i = 0; i < u->n_runs; i++) {
-		if (u->clears)
-			clear_run(&u->runs[i]);
-		else
-			write_run(&u->runs[i]);
-	}
-	if (u->clears) {
+	for (const struct copy *copy = u->copies; copy; copy = copy->next)
+		copy_words(copy);
+	write_runs(u, true);
+	write_runs(u, false);
+	if (u->invalidates)
 		config->ops->invalidate(config->cookie, u->tree->dev->config.index);
-		free_tables(u);
-	}
+	free_tables(u, u->dying);
+	free_copies(u, true);
 	drop_runs(u);
 }
 
-/* ------------------------------------------------ plans */
+/* ------------------------------------------------ runs */
 
-static struct mm_pt_update *update_create(struct mm_pt_tree *tree, bool clears)
+struct mm_pt_update *mm_pt_update_create(struct mm_pt_tree *tree)
 {
 	struct mm_pt_update *u = vkf_zalloc(sizeof(*u));
 
@@ -98,7 +144,6 @@ static struct mm_pt_update *update_create(struct mm_pt_tree *tree, bool clears)
 		return NULL;
 	mm_paging_job_init(&u->job, NULL, execute);
 	u->tree = tree;
-	u->clears = clears;
 	u->runs = u->few;
 	u->room = FEW_RUNS;
 	return u;
@@ -121,90 +166,61 @@ static int make_room(struct mm_pt_update *u)
 	return 0;
 }
 
-static int add_run(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot, uint64_t entry,
-		   uint64_t link)
+/* The last run, when an entry in the next slot of the same table goes on with it. */
+static struct run *run_to_extend(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot,
+				 uint64_t entry, uint64_t link)
 {
-	int r = make_room(u);
+	struct run *last = u->n_runs ? &u->runs[u->n_runs - 1] : NULL;
+	uint64_t along;
+
+	if (!last || last->pt != pt || last->first + last->n != slot)
+		return NULL;
+	along = last->n * step_of(pt, last->entry);
+	return entry == last->entry + along && link == last->link + along ? last : NULL;
+}
+
+/* Let a slot hold @entry; 0 clears it. It is a slot's only change in this update. */
+static int add_entry(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot, uint64_t entry,
+		     uint64_t link)
+{
+	struct run *last = run_to_extend(u, pt, slot, entry, link);
+	int r = last ? 0 : make_room(u);
 
 	if (r)
 		return r;
-	u->runs[u->n_runs++] = (struct run){
-		.pt = pt,
-		.entry = entry,
-		.link = link,
-		.first = (uint16_t)slot,
-		.n = 1,
-	};
+	if (last)
+		last->n++;
+	else
+		u->runs[u->n_runs++] = (struct run){
+			.pt = pt,
+			.entry = entry,
+			.link = link,
+			.first = (uint16_t)slot,
+			.n = 1,
+		};
+	if (mm_pt_is_live(pt, slot))
+		u->invalidates = true;
+	pt->n_after = (uint16_t)(pt->n_after + (entry != 0) - mm_pt_is_live(pt, slot));
 	return 0;
 }
 
-/* The last run, when the next slot of the same table could be added to it. */
-static struct run *last_run_before(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot)
+static void add_dying(struct mm_pt_update *u, struct mm_pt *pt)
 {
-	struct run *last = u->n_runs ? &u->runs[u->n_runs - 1] : NULL;
-
-	return last && last->pt == pt && last->first + last->n == slot ? last : NULL;
+	pt->is_dying = true;
+	pt->next = u->dying;
+	u->dying = pt;
 }
 
-static int add_leaf(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot, uint64_t entry,
-		    uint64_t link)
-{
-	struct run *last = last_run_before(u, pt, slot);
-	uint64_t along = last ? last->n * mm_pte_span(pt->level) : 0;
-
-	if (last && entry == last->entry + along && link == last->link + along) {
-		last->n++;
-		return 0;
-	}
-	return add_run(u, pt, slot, entry, link);
-}
-
-static int add_clear(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot)
-{
-	struct run *last = last_run_before(u, pt, slot);
-
-	if (last) {
-		last->n++;
-		return 0;
-	}
-	return add_run(u, pt, slot, 0, 0);
-}
+/* ------------------------------------------------ ranges that lead somewhere */
 
 /* struct fill - how far a plan to map has come */
 struct fill {
 	struct mm_pt_update *u;
-	struct mm_walk walk;
+	struct mm_pt_source at; /* what @va leads to */
 	uint64_t va, end;
-	uint64_t flags, addr_base, link;
 	unsigned int fragment;
 	uint64_t fragment_end; /* address up to which it holds */
 };
-
-static bool fits_huge(const struct fill *f)
-{
-	uint64_t all = f->va | (f->addr_base + f->walk.addr) | (f->link & ~LINK_KIND);
-
-	return VKF_IS_ALIGNED(all, VKF_HUGE_SIZE) && f->walk.left >= VKF_HUGE_SIZE &&
-	       f->end - f->va >= VKF_HUGE_SIZE;
-}
-
-static int fill_leaf(struct fill *f, struct mm_pt *pt, unsigned int slot)
-{
-	uint64_t addr = f->addr_base + f->walk.addr, span = mm_pte_span(pt->level);
-	int r;
-
-	if (f->va >= f->fragment_end) {
-		f->fragment = mm_pte_fragment(f->va, addr, VKF_MIN(f->walk.left, f->end - f->va));
-		f->fragment_end = f->va + (VKF_PAGE_SIZE << f->fragment);
-	}
-	r = add_leaf(f->u, pt, slot, mm_pte_leaf(f->flags, addr, f->fragment, pt->level), f->link);
-	if (r)
-		return r;
-	f->va += span;
-	f->link += span;
-	mm_walk_advance(&f->walk, span);
-	return 0;
-}
 
 /* The VRAM of a new table may still be somebody's who is on the way out of it. */
 static int wait_for_space(struct mm_pt_update *u)
@@ -216,6 +232,56 @@ static int wait_for_space(struct mm_pt_update *u)
 	return r;
 }
 
+/* Replace @pt by a copy: an entry that is in use is to become something of another kind. */
+static int add_copy(struct mm_pt_update *u, struct mm_pt *pt)
+{
+	struct copy *copy;
+	int r;
+
+	if (pt->is_copied)
+		return 0;
+	copy = vkf_zalloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	r = mm_pt_body_alloc(u->tree, &copy->body);
+	if (r) {
+		vkf_free(copy);
+		return r;
+	}
+	copy->pt = pt;
+	copy->next = u->copies;
+	u->copies = copy;
+	pt->is_copied = true;
+	r = wait_for_space(u);
+	return r ? r
+		 : add_entry(u, pt->parent, pt->slot,
+			     mm_pte_directory(mm_pt_body_vram(&copy->body)), copy->body.index);
+}
+
+static int fill_leaf(struct fill *f, struct mm_pt *pt, unsigned int slot)
+{
+	uint64_t span = mm_pte_span(pt->level);
+	struct mm_pt *child = mm_pt_child(pt, slot);
+	int r = child ? add_copy(f->u, pt) : 0;
+
+	if (f->va >= f->fragment_end) {
+		f->fragment = mm_pt_source_fragment(&f->at, f->va, f->end);
+		f->fragment_end = f->va + (VKF_PAGE_SIZE << f->fragment);
+	}
+	if (!r)
+		r = add_entry(
+			f->u, pt, slot,
+			mm_pte_leaf(f->at.flags, mm_pt_source_addr(&f->at), f->fragment, pt->level),
+			f->at.link);
+	if (r)
+		return r;
+	if (child)
+		add_dying(f->u, child);
+	f->va += span;
+	mm_pt_source_skip(&f->at, span);
+	return 0;
+}
+
 static int fill_table(struct fill *f, struct mm_pt *pt);
 
 static int fill_below(struct fill *f, struct mm_pt *pt, unsigned int slot)
@@ -225,15 +291,20 @@ static int fill_below(struct fill *f, struct mm_pt *pt, unsigned int slot)
 
 	if (child)
 		return fill_table(f, child);
-	r = mm_pt_attach(f->u->tree, pt, slot, &child);
+	r = mm_pt_is_live(pt, slot) ? add_copy(f->u, pt) : 0;
+	if (!r)
+		r = mm_pt_attach(f->u->tree, pt, slot, &child);
 	if (r)
 		return r;
-	child->next = f->u->tables;
-	f->u->tables = child;
+	child->is_new = true;
+	child->next = f->u->new;
+	f->u->new = child;
 	r = wait_for_space(f->u);
 	if (!r)
 		r = fill_table(f, child);
-	return r ? r : add_run(f->u, pt, slot, mm_pte_directory(mm_pt_vram(child)), child->index);
+	return r ? r
+		 : add_entry(f->u, pt, slot, mm_pte_directory(mm_pt_vram(child)),
+			     child->body.index);
 }
 
 static int fill_table(struct fill *f, struct mm_pt *pt)
@@ -242,7 +313,8 @@ static int fill_table(struct fill *f, struct mm_pt *pt)
 
 	for (unsigned int slot = mm_pte_slot(f->va, pt->level);
 	     slot < MM_PT_SLOTS && f->va < f->end && !r; slot++) {
-		if (pt->level == MM_PTB || (pt->level == MM_PDB0 && fits_huge(f)))
+		if (pt->level == MM_PTB ||
+		    (pt->level == MM_PDB0 && mm_pt_source_fits_huge(&f->at, f->va, f->end)))
 			r = fill_leaf(f, pt, slot);
 		else
 			r = fill_below(f, pt, slot);
@@ -250,86 +322,102 @@ static int fill_table(struct fill *f, struct mm_pt *pt)
 	return r;
 }
 
-int mm_pt_plan_map(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
-		   const struct mm_pt_source *source, struct mm_pt_update **ret_update)
+int mm_pt_update_set(struct mm_pt_update *u, uint64_t va, uint64_t bytes,
+		     const struct mm_pt_source *source)
 {
-	struct fill f = {
-		.u = update_create(tree, false),
-		.walk = source->walk,
-		.va = va,
-		.end = va + bytes,
-		.flags = source->flags,
-		.addr_base = source->addr_base,
-		.link = source->link,
-	};
-	int r;
+	struct fill f = { .u = u, .at = *source, .va = va, .end = va + bytes };
 
-	if (!f.u)
-		return -ENOMEM;
-	r = fill_table(&f, tree->root);
-	if (r) {
-		mm_pt_abandon(f.u);
-		return r;
-	}
-	*ret_update = f.u;
-	return 0;
+	return bytes ? fill_table(&f, u->tree->root) : 0;
 }
 
-/* @ret_empty: whether nothing is left in @pt, which is then on the update's list. */
-static int clear_table(struct mm_pt_update *u, struct mm_pt *pt, uint64_t va, uint64_t end,
-		       bool *ret_empty)
+/* ------------------------------------------------ ranges that lead nowhere */
+
+static int clear_table(struct mm_pt_update *u, struct mm_pt *pt, uint64_t va, uint64_t end)
 {
 	uint64_t span = mm_pte_span(pt->level);
-	unsigned int n = 0;
+	int r = 0;
 
-	while (va < end) {
+	while (va < end && !r) {
 		uint64_t next = VKF_MIN(VKF_ALIGN_DOWN(va, span) + span, end);
 		unsigned int slot = mm_pte_slot(va, pt->level);
 		struct mm_pt *child = mm_pt_child(pt, slot);
-		bool gone = true;
-		int r = child ? clear_table(u, child, va, next, &gone) : 0;
 
-		if (!r && gone) {
-			r = add_clear(u, pt, slot);
-			n++;
-		}
-		if (r)
-			return r;
+		if (child)
+			r = clear_table(u, child, va, next);
+		else if (mm_pt_is_live(pt, slot))
+			r = add_entry(u, pt, slot, 0, 0);
 		va = next;
 	}
-	*ret_empty = n == pt->n_live && pt->parent;
-	if (*ret_empty) {
-		pt->next = u->tables;
-		u->tables = pt;
+	return r;
+}
+
+int mm_pt_update_clear(struct mm_pt_update *u, uint64_t va, uint64_t bytes)
+{
+	return clear_table(u, u->tree->root, va, va + bytes);
+}
+
+/* ------------------------------------------------ the end of a plan */
+
+/* Clearing a table's slot above may leave that one empty: it has a run then, which is to come. */
+int mm_pt_update_finish(struct mm_pt_update *u)
+{
+	for (size_t i = 0; i < u->n_runs; i++) {
+		struct mm_pt *pt = u->runs[i].pt;
+		int r;
+
+		if (pt->n_after || pt->is_dying || !pt->parent)
+			continue;
+		add_dying(u, pt);
+		r = add_entry(u, pt->parent, pt->slot, 0, 0);
+		if (r)
+			return r;
 	}
 	return 0;
+}
+
+static int finish_plan(struct mm_pt_update *u, int r, struct mm_pt_update **ret_update)
+{
+	if (!r)
+		r = mm_pt_update_finish(u);
+	if (r)
+		mm_pt_abandon(u);
+	else
+		*ret_update = u;
+	return r;
+}
+
+int mm_pt_plan_map(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
+		   const struct mm_pt_source *source, struct mm_pt_update **ret_update)
+{
+	struct mm_pt_update *u = mm_pt_update_create(tree);
+
+	if (!u)
+		return -ENOMEM;
+	return finish_plan(u, mm_pt_update_set(u, va, bytes, source), ret_update);
 }
 
 int mm_pt_plan_clear(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
 		     struct mm_pt_update **ret_update)
 {
-	struct mm_pt_update *u = update_create(tree, true);
-	bool empty;
-	int r;
+	struct mm_pt_update *u = mm_pt_update_create(tree);
 
 	if (!u)
 		return -ENOMEM;
-	r = bytes ? clear_table(u, tree->root, va, va + bytes, &empty) : 0;
-	if (r) {
-		mm_pt_abandon(u);
-		return r;
-	}
-	*ret_update = u;
-	return 0;
+	return finish_plan(u, mm_pt_update_clear(u, va, bytes), ret_update);
 }
 
 void mm_pt_abandon(struct mm_pt_update *u)
 {
-	if (!u->clears) {
-		for (struct mm_pt *pt = u->tables; pt; pt = pt->next)
-			mm_pt_detach(u->tree, pt);
-		free_tables(u);
-	}
+	for (size_t i = 0; i < u->n_runs; i++)
+		u->runs[i].pt->n_after = u->runs[i].pt->n_live;
+	for (struct mm_pt *pt = u->dying; pt; pt = pt->next)
+		pt->is_dying = false;
+	for (struct mm_pt *pt = u->new; pt; pt = pt->next)
+		mm_pt_detach(u->tree, pt);
+	for (struct copy *copy = u->copies; copy; copy = copy->next)
+		copy->pt->is_copied = false;
+	free_tables(u, u->new);
+	free_copies(u, false);
 	drop_runs(u);
 	mm_paging_job_abandon(&u->job);
 }
@@ -339,20 +427,41 @@ struct mm_deps *mm_pt_update_deps(struct mm_pt_update *u)
 	return &u->job.deps;
 }
 
-struct mm_fence *mm_pt_commit(struct mm_pt_update *u, struct mm_timeline *timeline)
+static void apply_copies(struct mm_pt_update *u)
 {
+	for (struct copy *copy = u->copies; copy; copy = copy->next) {
+		struct mm_pt_body old;
+
+		mm_pt_body_take(&old, &copy->pt->body);
+		mm_pt_body_take(&copy->pt->body, &copy->body);
+		mm_pt_body_take(&copy->body, &old);
+		copy->to = copy->pt->body.words;
+	}
+}
+
+/* The nodes become what the plan says. */
+static void apply(struct mm_pt_update *u)
+{
+	apply_copies(u);
 	for (size_t i = 0; i < u->n_runs; i++) {
 		struct run *run = &u->runs[i];
 
-		if (u->clears)
-			run->pt->n_live -= run->n;
-		else
-			run->pt->n_live += run->n;
+		run->words = run->pt->body.words;
+		run->is_early = run->pt->is_new || run->pt->is_copied;
+		for (unsigned int j = 0; j < run->n; j++)
+			mm_pt_set_live(run->pt, run->first + j, run->entry != 0);
 	}
-	if (!u->clears)
-		u->tables = NULL;
-	for (struct mm_pt *pt = u->tables; pt; pt = pt->next)
+	for (struct mm_pt *pt = u->new; pt; pt = pt->next)
+		pt->is_new = false;
+	for (struct copy *copy = u->copies; copy; copy = copy->next)
+		copy->pt->is_copied = false;
+	for (struct mm_pt *pt = u->dying; pt; pt = pt->next)
 		mm_pt_detach(u->tree, pt);
+}
+
+struct mm_fence *mm_pt_commit(struct mm_pt_update *u, struct mm_timeline *timeline)
+{
+	apply(u);
 	mm_timeline_submit(timeline, &u->job);
 	return &u->job.fence;
 }

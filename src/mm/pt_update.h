@@ -9,41 +9,52 @@
  * committed as one job on the VM's timeline, which cannot. It holds what to
  * write as runs of entries, so executing it looks at nothing but the tables.
  *
- * A plan to map makes the tables it needs. A plan to clear finds the tables that it
- * leaves empty; the job frees them after the engine has let go of them. So a VM costs
- * what it maps, its VRAM goes back to everybody, and one entry for 2 MiB never finds
- * an old table in its way. The price is that mapping at a cold address makes tables
- * again: an allocation or two.
+ * What is planned is what ranges lead to afterwards, whatever they lead to now: those
+ * that lead somewhere first, then those that lead nowhere, none of them twice. What an
+ * update does not change can be used while it is executed. So a new table is filled
+ * before anything leads to it; and because an engine reads entry and link one after the
+ * other, a large entry does not become a table where it stands, nor a table a large
+ * entry: the directory is copied, changed, and takes the place of the old one, and of
+ * two directories either link is good with either entry.
+ *
+ * Tables are made where they are needed, and those that are left empty are freed by
+ * the job, after the engine has let go of them. So a VM costs what it maps, its VRAM
+ * goes back to everybody, and one entry for 2 MiB never finds an old table in its way.
+ * The price is that mapping at a cold address makes tables again: an allocation or two.
  *
  * Where GPU address, memory and backing are all aligned to 2 MiB and contiguous, one
- * entry in PDB0 stands for the 2 MiB.
+ * entry in PDB0 stands for the 2 MiB. An update that changes a part of what such an
+ * entry covers must say where the rest leads, or it leads nowhere (pt_source.h).
  *
  * All of it needs the VM's lock; one plan at a time.
  */
 #include "mm/pt.h"
+#include "mm/pt_source.h"
 #include "mm/timeline.h"
 
 struct mm_pt_update;
 
-/* What a range of address space leads to; it is that long. */
-struct mm_pt_source {
-	uint64_t flags;      /* mm_pte_flags() */
-	uint64_t addr_base;  /* added to what the walk gives */
-	uint64_t link;       /* of the first page; the backing is contiguous */
-	struct mm_walk walk;
-};
+/* An update that changes nothing yet; NULL: out of memory. */
+struct mm_pt_update *mm_pt_update_create(struct mm_pt_tree *tree);
+/* Let @va..@va+@bytes lead to @source. Return: 0 or -ENOMEM, and it can only be abandoned. */
+int mm_pt_update_set(struct mm_pt_update *update, uint64_t va, uint64_t bytes,
+		     const struct mm_pt_source *source) VKF_MUST_CHECK;
+/* Let it lead nowhere, if it does not already. No set follows. The same. */
+int mm_pt_update_clear(struct mm_pt_update *update, uint64_t va, uint64_t bytes) VKF_MUST_CHECK;
+/* All is planned. The same. */
+int mm_pt_update_finish(struct mm_pt_update *update) VKF_MUST_CHECK;
 
-/* Nothing is mapped there. Return: 0 or -ENOMEM, with no table made. */
+/* An update with one range. Return: 0 or -ENOMEM, with no table made. */
 int mm_pt_plan_map(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
 		   const struct mm_pt_source *source, struct mm_pt_update **ret_update);
-/* All of it is mapped, by whole mappings; of 0 bytes it does nothing but wait its turn. Return: 0 or -ENOMEM. */
 int mm_pt_plan_clear(struct mm_pt_tree *tree, uint64_t va, uint64_t bytes,
 		     struct mm_pt_update **ret_update);
 /* Instead of a commit. */
 void mm_pt_abandon(struct mm_pt_update *update);
 /* What it must wait for besides those before it: more may be added before the commit. */
 struct mm_deps *mm_pt_update_deps(struct mm_pt_update *update);
-/* Submit it. Return: its fence, a reference; the tree must stay until that has signalled. */
+/* Submit what is finished. Return: its fence, a reference; the tree must stay until that has
+ * signalled. */
 struct mm_fence *mm_pt_commit(struct mm_pt_update *update, struct mm_timeline *timeline);
 
 #endif

@@ -75,7 +75,7 @@ int mm_vm_create(struct mm_client *client, struct mm_device *dev, struct mm_vm *
 
 uint32_t mm_vm_root(const struct mm_vm *vm)
 {
-	return vm->pt.root->index;
+	return vm->pt.root->body.index;
 }
 
 /* Its entries are gone, and so is all work on them. */

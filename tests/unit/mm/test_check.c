@@ -79,33 +79,36 @@ static void entries_that_lead_elsewhere(void **state)
 	struct mm_pt *pdb0 = vm->pt.root->child[0]->child[1];
 	struct mm_pt *ptb = pdb0->child[1];
 
-	BREAK(ptb->words->entry[1], 4096, "an entry does not say what its mapping says");
-	BREAK(ptb->words->entry[1], UINT64_C(1) << 57,
+	BREAK(ptb->body.words->entry[1], 4096, "an entry does not say what its mapping says");
+	BREAK(ptb->body.words->entry[1], UINT64_C(1) << 57,
 	      "an entry does not say what its mapping says");
-	BREAK(ptb->words->link[1], 4096, "a link is not the backing");
-	BREAK(ptb->words->entry[2], UINT64_C(1) << 7, "a fragment is longer than its mapping");
-	BREAK(ptb->words->entry[3], 1, "an entry is valid where nothing is mapped");
-	BREAK(pdb0->words->link[1], 1, "a directory entry's link is not its table");
-	BREAK(pdb0->words->entry[1], 4096, "a directory entry does not hold its table's address");
+	BREAK(ptb->body.words->link[1], 4096, "a link is not the backing");
+	BREAK(ptb->body.words->entry[2], UINT64_C(1) << 7, "a fragment is longer than its mapping");
+	BREAK(ptb->body.words->entry[3], 1, "an entry is valid where nothing is mapped");
+	BREAK(pdb0->body.words->link[1], 1, "a directory entry's link is not its table");
+	BREAK(pdb0->body.words->entry[1], 4096, "a directory entry does not hold its table's address");
 	BREAK(ptb->n_live, 1, "a page table has not as many entries as it counts");
 }
 
 static void entries_that_are_missing(void **state)
 {
 	struct mm_pt *ptb = vm->pt.root->child[0]->child[1]->child[1];
-	uint64_t was = ptb->words->entry[1];
+	uint64_t was = ptb->body.words->entry[1];
 
-	ptb->words->entry[1] = 0;
+	ptb->body.words->entry[1] = 0;
 	sees("an entry in the middle of a mapping is missing");
-	ptb->words->entry[1] = was;
+	ptb->body.words->entry[1] = was;
 	/* Nothing comes after the last page of the last mapping, so only the sum tells. */
 	ptb = vm->pt.root->child[0]->child[4]->child[0];
-	was = ptb->words->entry[4];
-	ptb->words->entry[4] = 0;
-	ptb->n_live--;
+	was = ptb->body.words->entry[4];
+	ptb->body.words->entry[4] = 0;
+	sees("a page table has not the entries it knows of");
+	mm_pt_set_live(ptb, 4, false);
+	ptb->n_after--;
 	sees("a mapping has no entries, or not all");
-	ptb->words->entry[4] = was;
-	ptb->n_live++;
+	ptb->body.words->entry[4] = was;
+	mm_pt_set_live(ptb, 4, true);
+	ptb->n_after++;
 	mm_fixture_check(&f);
 }
 

@@ -34,8 +34,9 @@ static void a_root_is_one_table_in_region_and_vram(void **state)
 {
 	assert_int_equal(tree.n_tables, 1);
 	assert_int_equal(tree.root->level, MM_PDB2);
-	assert_int_not_equal(tree.root->index, 0);
-	assert_ptr_equal(tree.root->words, (struct mm_pt_words *)f.a.pt + tree.root->index);
+	assert_int_not_equal(tree.root->body.index, 0);
+	assert_ptr_equal(tree.root->body.words,
+			 (struct mm_pt_words *)f.a.pt + tree.root->body.index);
 	assert_int_equal(vram_used(), VKF_PAGE_SIZE);
 	assert_int_equal(f.a.mm->n_pt_used, 1);
 }
@@ -48,7 +49,7 @@ static void a_table_hangs_below_its_parent(void **state)
 	assert_ptr_equal(mm_pt_child(tree.root, 5), pt);
 	assert_null(mm_pt_child(tree.root, 4));
 	assert_int_equal(pt->level, MM_PDB1);
-	assert_int_not_equal(pt->index, tree.root->index);
+	assert_int_not_equal(pt->body.index, tree.root->body.index);
 	assert_int_not_equal(mm_pt_vram(pt).v, mm_pt_vram(tree.root).v);
 	assert_int_equal(vram_used(), 2 * VKF_PAGE_SIZE);
 	mm_pt_detach(&tree, pt);
@@ -125,9 +126,9 @@ static void fini_invalidates_and_leaves_no_entry(void **state)
 
 	assert_int_equal(mm_pt_init(&other, f.a.mm, f.dev[0]), 0);
 	assert_int_equal(mm_pt_attach(&other, other.root, 0, &pt), 0);
-	pt->words->entry[7] = 1;
+	pt->body.words->entry[7] = 1;
 	pt->n_live = 1;
-	other.root->words->entry[0] = 1;
+	other.root->body.words->entry[0] = 1;
 	other.root->n_live = 1;
 	mm_pt_fini(&other);
 	assert_int_equal(f.a.n_invalidated[0], 1);
@@ -147,19 +148,24 @@ static void the_check_sees_what_is_broken(void **state)
 
 	assert_null(mm_pt_check(&tree, no_leaf, NULL));
 	assert_int_equal(mm_pt_attach(&tree, tree.root, 3, &pt), 0);
-	assert_string_equal(mm_pt_check(&tree, no_leaf, NULL), "an empty page table was kept");
-	pt->n_live = 1;
-	tree.root->n_live = 1;
+	assert_string_equal(mm_pt_check(&tree, no_leaf, NULL),
+			    "a page table hangs in a slot that is not in use");
+	mm_pt_set_live(tree.root, 3, true);
+	assert_string_equal(mm_pt_check(&tree, NULL, NULL), "an empty page table was kept");
+	mm_pt_set_live(pt, 0, true);
+	assert_string_equal(mm_pt_check(&tree, NULL, NULL),
+			    "a page table has not as many entries as it counts");
+	tree.root->n_after = pt->n_after = 1;
 	assert_null(mm_pt_check(&tree, NULL, NULL));
 	assert_string_equal(mm_pt_check(&tree, no_leaf, NULL),
 			    "a directory entry does not hold its table's address");
-	tree.root->words->entry[3] = mm_pte_directory(mm_pt_vram(pt));
+	tree.root->body.words->entry[3] = mm_pte_directory(mm_pt_vram(pt));
 	assert_string_equal(mm_pt_check(&tree, no_leaf, NULL),
 			    "a directory entry's link is not its table");
-	tree.root->words->link[3] = pt->index;
+	tree.root->body.words->link[3] = pt->body.index;
 	assert_string_equal(mm_pt_check(&tree, no_leaf, NULL),
-			    "a page table has not as many entries as it counts");
-	pt->words->entry[0] = 1;
+			    "a page table has not the entries it knows of");
+	pt->body.words->entry[0] = 1;
 	assert_string_equal(mm_pt_check(&tree, no_leaf, NULL), "a leaf");
 	tree.n_tables++;
 	assert_string_equal(mm_pt_check(&tree, NULL, NULL),
