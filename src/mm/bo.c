@@ -351,6 +351,16 @@ vkf_arena mm_bo_arena(const struct mm_bo *bo)
 	return (vkf_arena){ bo->window ? bo->window->offset : UINT64_MAX };
 }
 
+void mm_bo_note_cpu_access(struct mm_bo *bo)
+{
+	atomic_store_explicit(&bo->cpu_access, true, memory_order_relaxed);
+}
+
+bool mm_bo_has_cpu_access(const struct mm_bo *bo)
+{
+	return atomic_load_explicit(&bo->cpu_access, memory_order_relaxed);
+}
+
 uint64_t mm_bo_link(const struct mm_bo *bo)
 {
 	switch (bo->kind) {

@@ -72,6 +72,11 @@ struct mm_resv *mm_bo_resv(struct mm_bo *bo);
 /* VRAM and GTT: where in the arena. For other kinds UINT64_MAX. */
 vkf_arena mm_bo_arena(const struct mm_bo *bo);
 
+/* The CPU, or a peer through the BAR, was let in, so that moving it out of sight would cost: what
+ * amdgpu's CPU_ACCESS_REQUIRED says. Takes no lock. */
+void mm_bo_note_cpu_access(struct mm_bo *bo);
+bool mm_bo_has_cpu_access(const struct mm_bo *bo);
+
 /* Bring it to its own domain if it is elsewhere, and wait for the move. Return: 0, -ENOMEM,
  * -ERESTARTSYS (512) when @interruptible. */
 int mm_bo_validate(struct mm_bo *bo, bool interruptible);

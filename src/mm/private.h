@@ -113,6 +113,7 @@ struct mm_bo {
 	unsigned int n_pinned;
 	struct vkf_list mappings;      /* of mm_mapping.of_bo */
 
+	atomic_bool cpu_access;        /* a hint that stands alone */
 	struct mm_fence_cb idle;       /* once the last reference is gone */
 	struct vkf_list link;          /* protected by client.space_lock */
 };
