@@ -59,6 +59,10 @@ int vkfd_ioctl(struct vkfd_client *c, int fd, unsigned long request, void *arg);
 int vkfd_mmap(struct vkfd_client *c, void *addr, size_t len, int prot, int flags, int fd,
 	      off_t offset, void **ret_addr);
 
+/* lseek() of a dma-buf: its size at SEEK_END, 0 at SEEK_SET; any other offset or place is -EINVAL, and
+ * any other file -ESPIPE. */
+int64_t vkfd_lseek(struct vkfd_client *c, int fd, int64_t offset, int whence);
+
 /**
  * vkfd_engine_step() - let the hardware of @c do some work, in the calling thread
  *

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include "base/macro.h"
 
+struct machine_dmabuf;
+struct machine_render;
 struct vkf_call;
 
 struct vkf_call_ops {
@@ -31,6 +33,13 @@ struct vkf_call_ops {
 	struct machine_render *(*render_of_fd)(struct vkf_call *call, int fd);
 	/* Whether the program has a file at all under @fd. NULL: it has none but ours. */
 	bool (*fd_is_open)(struct vkf_call *call, int fd);
+	/* The dma-buf behind the program's descriptor @fd, borrowed for the call. Return: 0; -EBADF:
+	 * not open; -EINVAL: no dma-buf of this machine. */
+	int (*dmabuf_of_fd)(struct vkf_call *call, int fd, struct machine_dmabuf **ret_dmabuf);
+	/* Make a descriptor of the program for @dmabuf, which takes a reference of its own. The last
+	 * thing a call does, with no lock held: it may be that the program's side gives the number,
+	 * and *@ret_fd stays as it is. Return: 0, -EMFILE, -ENOMEM. */
+	int (*give_dmabuf)(struct vkf_call *call, struct machine_dmabuf *dmabuf, int *ret_fd);
 };
 
 struct vkf_call {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dmabuf/ioctl.h"
 #include "drm/node.h"
 #include "kfd/kfd.h"
 #include "machine/sysfs.h"
@@ -43,6 +44,12 @@ static void add_ioctls(json_t *rows)
 
 		snprintf(name, sizeof(name), "0x%02x %s", f->nr, f->name);
 		add(rows, "/dev/dri", name, f->level, f->note);
+	}
+	for (unsigned int i = 0; dmabuf_feature(i); i++) {
+		const struct dmabuf_feature *f = dmabuf_feature(i);
+
+		snprintf(name, sizeof(name), "0x%02x %s", f->nr, f->name);
+		add(rows, "dma-buf", name, f->level, f->note);
 	}
 }
 

@@ -44,8 +44,9 @@ static void print_client(const json_t *c)
 	size_t i;
 	json_t *g;
 
-	printf("%-8" PRId64 " %-16s %7" PRId64 " %7" PRId64 " %8" PRId64 "  ", num(c, "pid"),
-	       str(c, "comm"), num(c, "queues"), num(c, "events"), num(c, "buffers"));
+	printf("%-8" PRId64 " %-16s %7" PRId64 " %7" PRId64 " %8" PRId64 " %8" PRId64 "  ",
+	       num(c, "pid"), str(c, "comm"), num(c, "queues"), num(c, "events"),
+	       num(c, "buffers"), num(c, "dmabufs"));
 	json_array_foreach(json_object_get(c, "gpus"), i, g)
 		printf(" %.1f", mib(g, "vram"));
 	printf("\n");
@@ -63,8 +64,8 @@ static void print_status(const json_t *root)
 		printf("\nno clients\n");
 		return;
 	}
-	printf("\n%-8s %-16s %7s %7s %8s   %s\n", "PID", "PROGRAM", "QUEUES", "EVENTS", "BUFFERS",
-	       "VRAM MiB PER GPU");
+	printf("\n%-8s %-16s %7s %7s %8s %8s   %s\n", "PID", "PROGRAM", "QUEUES", "EVENTS", "BUFFERS",
+	       "DMA-BUFS", "VRAM MiB PER GPU");
 	json_array_foreach(clients, i, c)
 		print_client(c);
 }

@@ -126,6 +126,30 @@ static void describe_file(const struct conn *c, struct wire_welcome *w)
 	w->session = driver_file_client(c->file);
 	w->major = c->major;
 	w->minor = c->minor;
+	if (driver_file_dmabuf(c->file)) {
+		const struct machine_dmabuf *d = driver_file_dmabuf(c->file);
+
+		w->dmabuf_bytes = machine_dmabuf_size(d);
+		w->dmabuf_inode = machine_dmabuf_inode(d);
+		w->dmabuf_writable = machine_dmabuf_config(d)->writable;
+	}
+}
+
+/* It says who it is by what stays in its socket. The end that it reads there makes poll() find it
+ * readable, as a dma-buf that nobody is writing to. */
+static int hello_made(struct conn *c, const struct wire_hello *h, struct session *session)
+{
+	struct wire_welcome w = { .magic = WIRE_MAGIC };
+	int r;
+
+	c->file = session_take_made(session, h->minor, h->file);
+	if (!c->file)
+		return refuse(c, -ENOENT);
+	describe_file(c, &w);
+	r = reply(c, &w, NULL, 0);
+	if (!r)
+		r = reply(c, &w, NULL, 0);
+	return !r && shutdown(c->fd, SHUT_WR) < 0 ? -errno : r;
 }
 
 static int hello_file(struct conn *c, const struct wire_hello *h)
@@ -136,6 +160,8 @@ static int hello_file(struct conn *c, const struct wire_hello *h)
 
 	if (!session)
 		return refuse(c, -EACCES);
+	if (h->file)
+		return hello_made(c, h, session);
 	r = driver_open(session->client, h->major, h->minor, &c->file);
 	if (r < 0)
 		return refuse(c, r);
@@ -195,6 +221,9 @@ static int open_slot(struct conn *c, unsigned int slot)
 
 static int take_msg(struct conn *c, const struct wire_msg *m, size_t len)
 {
+	/* A dma-buf that somebody writes to. */
+	if (c->kind == WIRE_FILE && driver_file_dmabuf(c->file))
+		return 0;
 	if (len != sizeof(*m) || c->held)
 		return refuse(c, -EPROTO);
 	if (c->kind == WIRE_SESSION && m->op == WIRE_SLOT_OPEN)
@@ -222,7 +251,9 @@ void conn_close(struct conn *c)
 		c->session->conn = NULL;
 		session_end(c->session);
 	}
-	if (c->file)
+	if (c->file && driver_file_dmabuf(c->file))
+		closing_add(s->closing, c->file);
+	else if (c->file)
 		driver_close(c->file);
 	sd_event_source_unref(c->io);
 	close(c->fd);

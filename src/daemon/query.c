@@ -74,10 +74,11 @@ static void add_client(void *cookie, const struct driver_client_stat *stat)
 	printable(comm, stat->comm);
 	json_array_append_new(
 		st->clients,
-		json_pack("{s:i, s:s, s:o, s:I, s:I, s:i, s:i, s:i}", "pid", stat->pid, "comm",
+		json_pack("{s:i, s:s, s:o, s:I, s:I, s:i, s:i, s:i, s:i}", "pid", stat->pid, "comm",
 			  comm, "gpus", gpus, "gtt", (json_int_t)stat->kfd.gtt, "userptr",
 			  (json_int_t)stat->kfd.userptr, "queues", stat->kfd.n_queues, "events",
-			  stat->kfd.n_events, "buffers", stat->kfd.n_buffers));
+			  stat->kfd.n_events, "buffers", stat->kfd.n_buffers, "dmabufs",
+			  stat->n_dmabufs));
 }
 
 static json_t *gpu_status(struct server *s, unsigned int i)

@@ -25,8 +25,9 @@ struct slot_call {
 	struct wire_slot_fd fd[WIRE_SLOT_FDS];
 	uint64_t probe_uptr, probe_len;
 	int32_t probe_error;
-	struct driver_file *files[WIRE_SLOT_FDS]; /* references taken by render_of_fd() */
+	struct driver_file *files[WIRE_SLOT_FDS]; /* references taken by named_file() */
 	unsigned int n_fds;
+	struct driver_file *made;
 };
 
 static struct slot_call *to_slot_call(struct vkf_call *call)
@@ -84,19 +85,51 @@ static int slot_user_pages(struct vkf_call *call, uint64_t uptr, uint64_t len)
 	return sc->probe_error == -EPERM ? -EPERM : -EFAULT;
 }
 
+/* What the program's descriptor @fd stands for, held until the call is answered. Return: 0; -EBADF:
+ * the program says that it is not open, or nothing of it; -EINVAL: no file of ours. */
+static int named_file(struct slot_call *sc, int fd, struct driver_file **ret_file)
+{
+	for (unsigned int i = 0; i < sc->n_fds; i++) {
+		if (sc->fd[i].fd != fd || !(sc->fd[i].is_open || sc->fd[i].file))
+			continue;
+		if (!sc->files[i] && sc->fd[i].file)
+			sc->files[i] =
+				driver_file_lookup(sc->session->server->driver, sc->fd[i].file);
+		if (!sc->files[i])
+			return -EINVAL;
+		*ret_file = sc->files[i];
+		return 0;
+	}
+	return -EBADF;
+}
+
 static struct machine_render *slot_render_of_fd(struct vkf_call *call, int fd)
+{
+	struct driver_file *f;
+
+	return named_file(to_slot_call(call), fd, &f) ? NULL : driver_file_render(f);
+}
+
+static int slot_dmabuf_of_fd(struct vkf_call *call, int fd, struct machine_dmabuf **ret_dmabuf)
+{
+	struct driver_file *f;
+	int r = named_file(to_slot_call(call), fd, &f);
+
+	if (r)
+		return r;
+	if (!driver_file_dmabuf(f))
+		return -EINVAL;
+	*ret_dmabuf = driver_file_dmabuf(f);
+	return 0;
+}
+
+/* The number is the shim's to fill in, once it has the descriptor. */
+static int slot_give_dmabuf(struct vkf_call *call, struct machine_dmabuf *dmabuf, int *ret_fd)
 {
 	struct slot_call *sc = to_slot_call(call);
 
-	for (unsigned int i = 0; i < sc->n_fds; i++) {
-		if (sc->fd[i].fd != fd || !sc->fd[i].file)
-			continue;
-		if (!sc->files[i])
-			sc->files[i] =
-				driver_file_lookup(sc->session->server->driver, sc->fd[i].file);
-		return sc->files[i] ? driver_file_render(sc->files[i]) : NULL;
-	}
-	return NULL;
+	(void)ret_fd;
+	return driver_open_dmabuf(sc->session->client, dmabuf, &sc->made);
 }
 
 static bool slot_fd_is_open(struct vkf_call *call, int fd)
@@ -115,6 +148,8 @@ static const struct vkf_call_ops slot_call_ops = {
 	.user_pages = slot_user_pages,
 	.render_of_fd = slot_render_of_fd,
 	.fd_is_open = slot_fd_is_open,
+	.dmabuf_of_fd = slot_dmabuf_of_fd,
+	.give_dmabuf = slot_give_dmabuf,
 };
 
 /* What the program said is copied once, as far as it goes: what is checked is what is used,
@@ -163,12 +198,31 @@ static void give_answer(const struct slot_call *sc, struct wire_slot_head *h)
 		driver_file_put(sc->files[i]);
 }
 
-static int serve_ioctl(struct slot_call *sc, const struct wire_slot_head *rq, struct driver_file *f)
+/* What a call has made is waiting to be taken; a call that failed after all has made nothing. */
+static void offer_made(struct slot_call *sc, struct session_slot *sl, int result)
+{
+	struct driver_file *f = sc->made;
+
+	sc->slot->head.made_file = f && !result ? driver_file_id(f) : 0;
+	if (!f)
+		return;
+	if (result) {
+		driver_close(f);
+		return;
+	}
+	vkf_mutex_lock(&sl->lock);
+	sl->made = f;
+	vkf_mutex_unlock(&sl->lock);
+}
+
+static int serve_ioctl(struct slot_call *sc, struct session_slot *sl,
+		       const struct wire_slot_head *rq, struct driver_file *f)
 {
 	int r = take_request(sc, rq);
 
 	if (!r)
 		r = driver_ioctl(sc->session->client, f, &sc->call, rq->cmd, rq->arg);
+	offer_made(sc, sl, r);
 	give_answer(sc, &sc->slot->head);
 	return r;
 }
@@ -194,7 +248,7 @@ static int serve_mmap(struct slot_call *sc, struct wire_slot_head *rq, struct dr
 	return 0;
 }
 
-static int serve_call(struct session *s, struct wire_slot *slot)
+static int serve_call(struct session *s, struct session_slot *sl, struct wire_slot *slot)
 {
 	struct slot_call sc = { .call = { &slot_call_ops }, .session = s, .slot = slot };
 	struct wire_slot_head rq;
@@ -209,7 +263,7 @@ static int serve_call(struct session *s, struct wire_slot *slot)
 	f = driver_file_lookup(s->server->driver, rq.file);
 	if (!f)
 		return -EBADF;
-	r = rq.call == WIRE_CALL_IOCTL ? serve_ioctl(&sc, &rq, f) : serve_mmap(&sc, &rq, f);
+	r = rq.call == WIRE_CALL_IOCTL ? serve_ioctl(&sc, sl, &rq, f) : serve_mmap(&sc, &rq, f);
 	driver_file_put(f);
 	if (r != -VKF_ERESTARTSYS)
 		return r;
@@ -253,7 +307,11 @@ static bool next_request(struct session *s, struct wire_slot_head *h, struct pla
 
 static void begin_call(struct session_slot *sl, uint32_t seq)
 {
+	struct driver_file *untaken;
+
 	vkf_mutex_lock(&sl->lock);
+	untaken = sl->made;
+	sl->made = NULL;
 	vkf_task_clear_interrupt();
 	sl->busy = true;
 	sl->seq = seq;
@@ -261,6 +319,8 @@ static void begin_call(struct session_slot *sl, uint32_t seq)
 		vkf_task_interrupt(vkf_current());
 	sl->cancelled = false;
 	vkf_mutex_unlock(&sl->lock);
+	if (untaken)
+		driver_close(untaken);
 }
 
 static void end_call(struct session_slot *sl)
@@ -297,7 +357,7 @@ void serve_slot(void *arg)
 		atomic_store_explicit(&s->client_cpu, cpu, memory_order_relaxed);
 		atomic_store_explicit(&h->driver_cpu, sched_getcpu(), memory_order_relaxed);
 		begin_call(sl, h->seq);
-		h->result = serve_call(s, slot);
+		h->result = serve_call(s, sl, slot);
 		end_call(sl);
 		say_done(h);
 		place_answered(&place, vkf_now_ns());

@@ -213,6 +213,7 @@ static void server_close(struct server *s)
 	while (!vkf_list_empty(&s->conns))
 		conn_close(vkf_list_first(&s->conns, struct conn, link));
 	wait_for_tasks(s);
+	closing_destroy(s->closing);
 	sd_event_unref(s->event);
 	close_fd(s->listen_fd);
 	close_fd(s->reaped_fd);
@@ -235,6 +236,8 @@ int daemon_run(const struct daemon_config *config)
 	vkf_list_init(&s.answered);
 	vkf_mutex_init(&s.reaped_lock, VKF_RANK_LEAF);
 	r = driver_create(config->profile, &s.driver);
+	if (!r)
+		r = closing_create(&s.closing);
 	if (!r)
 		r = server_open(&s);
 	if (!r) {

@@ -22,6 +22,7 @@
 #include "wire/proto.h"
 #include "wire/slot.h"
 
+struct closing;
 struct server;
 struct session;
 
@@ -47,6 +48,7 @@ struct session_slot {
 	uint32_t seq;                /* of the call being served while @busy */
 	bool cancelled;              /* a CANCEL came before its call was seen ... */
 	uint32_t cancelled_seq;      /* ... for this one */
+	struct driver_file *made;    /* by the last call, until it is taken or the next begins */
 };
 
 struct session {
@@ -83,6 +85,7 @@ struct server {
 	struct vkf_mutex reaped_lock; /* rank LEAF; protects @reaped and @answered */
 	struct vkf_list reaped;      /* sessions whose reaper is done */
 	struct vkf_list answered;    /* queries whose task is done */
+	struct closing *closing;
 	bool lifetime_over, stopping;
 };
 
@@ -109,6 +112,16 @@ struct session *session_find(struct server *s, uint64_t id, uint64_t token);
 void session_set_engine(struct session *session, struct conn *engine);
 int session_open_slot(struct session *session, unsigned int slot);
 void session_cancel(struct session *session, unsigned int slot, uint32_t seq);
+
+/* The file @id that the last call in @slot has made, now the caller's; or NULL. */
+struct driver_file *session_take_made(struct session *session, unsigned int slot, uint64_t id);
+
+/* closing.c: main loop. Return: 0 or -ENOMEM. */
+int closing_create(struct closing **ret_closing);
+/* Waits until all is closed; NULL is fine. */
+void closing_destroy(struct closing *c);
+/* Close @f, with all that goes with it, in a task. */
+void closing_add(struct closing *c, struct driver_file *f);
 
 /* serve.c: the task of a slot */
 void serve_slot(void *slot);

@@ -314,6 +314,23 @@ err_free:
 	return r;
 }
 
+struct driver_file *session_take_made(struct session *s, unsigned int slot, uint64_t id)
+{
+	struct driver_file *f = NULL;
+	struct session_slot *sl;
+
+	if (slot >= WIRE_SLOTS)
+		return NULL;
+	sl = &s->slots[slot];
+	vkf_mutex_lock(&sl->lock);
+	if (sl->made && driver_file_id(sl->made) == id) {
+		f = sl->made;
+		sl->made = NULL;
+	}
+	vkf_mutex_unlock(&sl->lock);
+	return f;
+}
+
 struct session *session_find(struct server *server, uint64_t id, uint64_t token)
 {
 	struct session *s;
@@ -394,12 +411,22 @@ static void answer_rest(struct session *s)
 	}
 }
 
+/* Files that calls have made and nobody will take any more. No task of the session is left. */
+static void drop_made(struct session *s)
+{
+	for (unsigned int i = 0; i < WIRE_SLOTS; i++) {
+		if (s->slots[i].made)
+			driver_close(s->slots[i].made);
+	}
+}
+
 static void reap(void *arg)
 {
 	struct session *s = arg;
 
 	stop_tasks(s);
 	answer_rest(s);
+	drop_made(s);
 	driver_client_destroy(s->client);
 	atomic_store(&s->gave_back, true);
 	server_poke(s->server);

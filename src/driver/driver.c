@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/ref.h"
 #include "base/trace.h"
+#include "dmabuf/ioctl.h"
 #include "drm/node.h"
 #include "mm/device.h"
 
@@ -38,7 +39,7 @@ struct driver_client {
 	_Atomic(struct kfd_process *) kfd; /* from the first open of /dev/kfd to the client's end */
 };
 
-enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD };
+enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD, FILE_DMABUF };
 
 struct driver_file {
 	struct driver *driver;
@@ -48,6 +49,7 @@ struct driver_file {
 	uint64_t id, client;
 	enum file_kind kind;
 	struct machine_render *render;       /* RENDER, CARD */
+	struct machine_dmabuf *dmabuf;       /* DMABUF */
 	_Atomic(struct kfd_process *) owner; /* KFD: NULL once its process is gone */
 };
 
@@ -261,10 +263,25 @@ static int open_drm(struct driver_client *c, unsigned int minor, struct driver_f
 		       : machine_render_open(c->driver->machine, (unsigned int)gpu, &f->render);
 }
 
+/* It has a number from here on, and can be found. */
+static void file_publish(struct driver_client *c, struct driver_file *f)
+{
+	struct driver *d = c->driver;
+
+	f->driver = d;
+	f->client = c->id;
+	vkf_ref_init(&f->ref);
+	vkf_ref_init(&f->fds);
+	vkf_mutex_lock(&d->lock);
+	f->id = d->next_id++;
+	vkf_list_add_tail(&f->link, bucket(d, f->id));
+	d->n_files++;
+	vkf_mutex_unlock(&d->lock);
+}
+
 int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 		struct driver_file **ret_file)
 {
-	struct driver *d = c->driver;
 	struct driver_file *f = vkf_zalloc(sizeof(*f));
 	int r = -ENXIO;
 
@@ -278,15 +295,21 @@ int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 		vkf_free(f);
 		return r;
 	}
-	f->driver = d;
-	f->client = c->id;
-	vkf_ref_init(&f->ref);
-	vkf_ref_init(&f->fds);
-	vkf_mutex_lock(&d->lock);
-	f->id = d->next_id++;
-	vkf_list_add_tail(&f->link, bucket(d, f->id));
-	d->n_files++;
-	vkf_mutex_unlock(&d->lock);
+	file_publish(c, f);
+	*ret_file = f;
+	return 0;
+}
+
+int driver_open_dmabuf(struct driver_client *c, struct machine_dmabuf *dmabuf,
+		       struct driver_file **ret_file)
+{
+	struct driver_file *f = vkf_zalloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->kind = FILE_DMABUF;
+	f->dmabuf = machine_dmabuf_get(dmabuf);
+	file_publish(c, f);
 	*ret_file = f;
 	return 0;
 }
@@ -296,6 +319,7 @@ void driver_file_put(struct driver_file *f)
 	if (!f || !vkf_ref_put(&f->ref))
 		return;
 	machine_render_put(f->render);
+	machine_dmabuf_put(f->dmabuf);
 	vkf_free(f);
 }
 
@@ -357,6 +381,11 @@ struct machine_render *driver_file_render(struct driver_file *f)
 	return f->render;
 }
 
+struct machine_dmabuf *driver_file_dmabuf(struct driver_file *f)
+{
+	return f->dmabuf;
+}
+
 /* ------------------------------------------------ calls */
 
 /* As a trace has it: the device, then the number. */
@@ -366,6 +395,7 @@ static uint32_t call_number(const struct driver_file *f, uint32_t cmd)
 		[FILE_KFD] = VKF_TRACE_DEVICE_KFD,
 		[FILE_RENDER] = VKF_TRACE_DEVICE_RENDER,
 		[FILE_CARD] = VKF_TRACE_DEVICE_CARD,
+		[FILE_DMABUF] = VKF_TRACE_DEVICE_DMABUF,
 	};
 
 	return (uint32_t)device[f->kind] << 8 | (cmd & 0xff);
@@ -380,6 +410,8 @@ int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call
 	vkf_trace_ioctl_begin(call_number(f, cmd));
 	if (f->kind == FILE_KFD)
 		r = kfd_ioctl(atomic_load(&f->owner), atomic_load(&c->kfd), call, cmd, arg);
+	else if (f->kind == FILE_DMABUF)
+		r = dmabuf_ioctl(f->dmabuf, call, cmd, arg);
 	else
 		r = drm_ioctl(f->render, f->kind == FILE_CARD, call, cmd, arg);
 	vkf_trace_ioctl_end(r);
@@ -394,9 +426,10 @@ static int map_file(struct driver_client *c, struct driver_file *f, uint64_t off
 
 	if (f->kind == FILE_KFD)
 		return kfd_mmap(atomic_load(&f->owner), atomic_load(&c->kfd), offset, len, ret_map);
-	r = machine_render_mmap(f->render, offset, len, prot, flags, &map);
-	/* An inherited node shows the parent's buffers; the parent's arena the child does not have.
-	 */
+	r = f->dmabuf ? machine_dmabuf_mmap(f->dmabuf, offset, len, prot, flags, &map)
+		      : machine_render_mmap(f->render, offset, len, prot, flags, &map);
+	/* An inherited node shows the parent's buffers, a dma-buf its exporter's; the arena of
+	 * another is not here. */
 	if (!r && map.owner != machine_client_mm(c->hw))
 		r = -EACCES;
 	if (!r)
@@ -460,6 +493,20 @@ static void done_looking(struct driver *d, struct driver_client *c)
 	vkf_mutex_unlock(&d->lock);
 }
 
+static unsigned int count_dmabufs(struct driver *d, uint64_t client)
+{
+	struct driver_file *f;
+	unsigned int n = 0;
+
+	vkf_mutex_lock(&d->lock);
+	for (unsigned int i = 0; i < FILE_BUCKETS; i++) {
+		vkf_list_for_each(f, &d->files[i], link)
+			n += f->kind == FILE_DMABUF && f->client == client;
+	}
+	vkf_mutex_unlock(&d->lock);
+	return n;
+}
+
 /* Without the driver's lock: a process may be long in waiting for its engine with its own. */
 void driver_for_each_client(struct driver *d,
 			    void (*fn)(void *cookie, const struct driver_client_stat *stat),
@@ -473,6 +520,7 @@ void driver_for_each_client(struct driver *d,
 		struct driver_client_stat stat = {
 			.id = c->id,
 			.pid = c->pid,
+			.n_dmabufs = count_dmabufs(d, c->id),
 			.has_kfd = p != NULL,
 		};
 

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include "base/call.h"
 #include "kfd/kfd.h"
+#include "machine/dmabuf.h"
 #include "machine/machine.h"
 #include "machine/sysfs.h"
 
@@ -50,6 +51,9 @@ uint64_t driver_client_id(const struct driver_client *c);
  */
 int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 		struct driver_file **ret_file);
+/* An open file of @dmabuf, which takes a reference of its own. Return: 0 or -ENOMEM. */
+int driver_open_dmabuf(struct driver_client *c, struct machine_dmabuf *dmabuf,
+		       struct driver_file **ret_file);
 /* The last descriptor of it was closed. */
 void driver_close(struct driver_file *f);
 /* For transports that count descriptors themselves: one more, and one less, which may be the last. */
@@ -64,10 +68,12 @@ void driver_file_get(struct driver_file *f);
 void driver_file_put(struct driver_file *f);
 /* Borrowed, or NULL when it is no render node. */
 struct machine_render *driver_file_render(struct driver_file *f);
+/* Borrowed, or NULL when it is no dma-buf. */
+struct machine_dmabuf *driver_file_dmabuf(struct driver_file *f);
 
 /* Return: 0 or a negative errno; -VKF_ERESTARTSYS when interrupted. A buffer is mapped only by the
- * client whose it is: -EACCES for another's through an inherited render node, where the kernel would
- * map it. */
+ * client whose it is: -EACCES for another's through an inherited render node or a dma-buf, where the
+ * kernel would map it. */
 int driver_ioctl(struct driver_client *c, struct driver_file *f, struct vkf_call *call,
 		 uint32_t cmd, uint64_t arg);
 int driver_mmap(struct driver_client *c, struct driver_file *f, uint64_t offset, uint64_t len,
@@ -80,6 +86,7 @@ struct driver_client_stat {
 	uint64_t id;
 	int32_t pid;
 	char comm[16];
+	unsigned int n_dmabufs; /* open files of dma-bufs that it exported */
 	bool has_kfd;
 	struct kfd_process_stat kfd;
 };

@@ -6,6 +6,7 @@
 #include "base/env.h"
 #include "kfd/aperture.h"
 #include "kfd/device.h"
+#include "kfd/dmabuf.h"
 #include "kfd/event.h"
 #include "kfd/memory.h"
 #include "kfd/queue.h"
@@ -97,9 +98,13 @@ static const struct kfd_ioctl_row rows[] = {
 	ROW(0x1b, "GET_QUEUE_WAVE_STATE", kfd_ioctl_get_queue_wave_state_args, INOUT, kfd_get_wave_state,
 	    PARTIAL, "there are never saved waves"),
 	ROW(0x1c, "GET_DMABUF_INFO", kfd_ioctl_get_dmabuf_info_args, INOUT, kfd_get_dmabuf_info,
-	    REFUSED, "EINVAL: no descriptor is a dma-buf of amdgpu"),
+	    PARTIAL,
+	    "PUBLIC stands for a mapping of the CPU that could be touched, the kernel's for one "
+	    "that was"),
 	ROW(0x1d, "IMPORT_DMABUF", kfd_ioctl_import_dmabuf_args, INOUT, kfd_import_dmabuf,
-	    REFUSED, "EINVAL: no descriptor is a dma-buf"),
+	    PARTIAL,
+	    "by the exporting process and GPU; elsewhere EINVAL, as for what is neither VRAM nor "
+	    "GTT. No mmap offset is kept alive by it"),
 	ROW(0x1e, "ALLOC_QUEUE_GWS", kfd_ioctl_alloc_queue_gws_args, INOUT, kfd_alloc_gws,
 	    PARTIAL, "counted; no shader runs that could synchronize"),
 	ROW(0x1f, "SMI_EVENTS", kfd_ioctl_smi_events_args, INOUT, kfd_refuse_enotty,
@@ -113,8 +118,8 @@ static const struct kfd_ioctl_row rows[] = {
 	    "EACCES, as for any caller without CAP_CHECKPOINT_RESTORE", .needs_rights = true),
 	ROW(0x23, "AVAILABLE_MEMORY", kfd_ioctl_get_available_memory_args, INOUT, kfd_available_memory,
 	    FAITHFUL, ""),
-	ROW(0x24, "EXPORT_DMABUF", kfd_export_dmabuf_args, INOUT, kfd_refuse_enotty,
-	    REFUSED, "ENOTTY, as before 1.12"),
+	ROW(0x24, "EXPORT_DMABUF", kfd_export_dmabuf_args, INOUT, kfd_export_dmabuf,
+	    FAITHFUL, ""),
 	ROW(0x25, "RUNTIME_ENABLE", kfd_runtime_enable_args, INOUT, kfd_refuse_enotty,
 	    REFUSED, "ENOTTY, as before 1.13", .capability = CAP_RUNTIME),
 	ROW(0x26, "DBG_TRAP", kfd_dbg_trap_args, INOUT, kfd_refuse_enotty,

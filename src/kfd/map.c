@@ -33,6 +33,8 @@ int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
 	if (mem->va == 0)
 		return -EINVAL;
 	r = machine_reach(p->driver->machine, mem->home, pdd->gpu, &mem->access, &attr);
+	if (!r && mem->access.kind == MM_BO_VRAM && attr.reach == MM_REACH_BUS)
+		mm_bo_note_cpu_access(mem->bo);
 	for (unsigned int half = 0; !r && half < (mem->aql ? 2u : 1u); half++) {
 		vkf_gpuva va = { mem->va + half * mem->size };
 

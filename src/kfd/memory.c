@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "kfd/aperture.h"
 #include "kfd/driver.h"
+#include "machine/dmabuf.h"
 #include "mm/device.h"
 
 #define F(name) KFD_ALLOC_##name
@@ -137,28 +138,37 @@ static void mem_init(struct kfd_mem *mem, const struct request *rq, struct mm_bo
 	};
 }
 
-static void mem_destroy(struct kfd_process *p, struct kfd_mem *mem)
+void kfd_mem_destroy(struct kfd_process *p, struct kfd_mem *mem)
 {
 	if (!mem)
 		return;
 	kfd_mem_forget_unmaps(mem);
 	if (mem->mmap_offset)
 		machine_vma_remove(p->driver->machine, mem->mmap_gpu, mem->mmap_offset);
+	machine_dmabuf_put(mem->dmabuf);
 	mm_bo_put(mem->bo);
 	vkf_free(mem);
+}
+
+struct kfd_mem *kfd_mem_new(struct kfd_process *p)
+{
+	struct kfd_mem *mem = vkf_zalloc(sizeof(*mem) + p->n_pdds * sizeof(mem->on[0]));
+
+	if (mem)
+		mem->n_gpus = p->n_pdds;
+	return mem;
 }
 
 /* The buffer alone: no place to map it from, no handle. */
 static int mem_create(struct kfd_process *p, const struct request *rq, struct kfd_mem **ret_mem)
 {
 	struct mm_device *home = machine_device(p->driver->machine, rq->pdd->gpu);
-	struct kfd_mem *mem = vkf_zalloc(sizeof(*mem) + p->n_pdds * sizeof(mem->on[0]));
+	struct kfd_mem *mem = kfd_mem_new(p);
 	struct mm_bo *bo;
 	int r;
 
 	if (!mem)
 		return -ENOMEM;
-	mem->n_gpus = p->n_pdds;
 	r = vkf_fault("kfd.alloc", rq->pdd->gpu);
 	if (!r)
 		r = mm_bo_create(machine_client_mm(p->mc), home, &rq->params, &bo);
@@ -202,7 +212,7 @@ static int mem_create_handle(struct kfd_process *p, const struct request *rq,
 	if (!r && vkf_handles_add(&rq->pdd->mems, mem, ret_n))
 		r = -EFAULT; /* so the kernel says it */
 	if (r) {
-		mem_destroy(p, mem);
+		kfd_mem_destroy(p, mem);
 		return r;
 	}
 	*ret_mem = mem;
@@ -246,9 +256,9 @@ static int free_locked(struct kfd_process *p, uint64_t handle)
 	if (mem->n_mapped)
 		return -EBUSY;
 	vkf_handles_remove(&pdd->mems, kfd_handle_number(handle));
-	if (mem->flags & F(VRAM))
+	if (mem->flags & F(VRAM) && !mem->imported)
 		pdd->vram_usage -= mem->size;
-	mem_destroy(p, mem);
+	kfd_mem_destroy(p, mem);
 	return 0;
 }
 
@@ -299,7 +309,7 @@ static int map_page_of_ours(struct kfd_process *p, struct kfd_pdd *pdd, uint64_t
 		return r;
 	r = kfd_mem_map(p, mem, pdd);
 	if (r) {
-		mem_destroy(p, mem);
+		kfd_mem_destroy(p, mem);
 		return r;
 	}
 	*ret_mem = mem;
@@ -318,7 +328,7 @@ int kfd_mems_map_internal(struct kfd_process *p, struct kfd_pdd *pdd)
 			     &pdd->cwsr);
 	if (r) {
 		/* The VM, and the mapping with it, goes next. */
-		mem_destroy(p, pdd->ib);
+		kfd_mem_destroy(p, pdd->ib);
 		pdd->ib = NULL;
 	}
 	return r;
@@ -354,10 +364,10 @@ void kfd_mems_destroy_all(struct kfd_process *p)
 		unsigned int n;
 
 		vkf_handle_for_each(&pdd->mems, n, mem)
-			mem_destroy(p, mem);
+			kfd_mem_destroy(p, mem);
 		vkf_handles_fini(&pdd->mems);
-		mem_destroy(p, pdd->ib);
-		mem_destroy(p, pdd->cwsr);
+		kfd_mem_destroy(p, pdd->ib);
+		kfd_mem_destroy(p, pdd->cwsr);
 		pdd->ib = pdd->cwsr = NULL;
 		pdd->vram_usage = 0;
 	}
@@ -371,6 +381,8 @@ void kfd_mems_stat(struct kfd_process *p, struct kfd_process_stat *stat)
 
 		vkf_handle_for_each(&p->pdds[i].mems, n, mem) {
 			stat->n_buffers++;
+			if (mem->imported)
+				continue;
 			if (mem->access.kind == MM_BO_GTT)
 				stat->gtt += mem->size;
 			else if (mem->access.kind == MM_BO_USERPTR)

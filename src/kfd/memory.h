@@ -26,6 +26,8 @@ struct kfd_mem {
 	uint64_t size;                    /* of the buffer: half of what was asked for when @aql */
 	uint32_t flags;                   /* KFD_ALLOC_* */
 	bool aql;                         /* mapped twice, back to back */
+	bool imported;                    /* the buffer is another handle's, and so its charge */
+	struct machine_dmabuf *dmabuf;    /* a reference: exported as, or imported from; or NULL */
 	struct machine_access access;
 	uint64_t mmap_offset;             /* for the render node of GPU @mmap_gpu; 0: none */
 	unsigned int mmap_gpu;
@@ -36,6 +38,11 @@ struct kfd_mem {
 
 /* The buffer behind the low half of a handle, or NULL. */
 struct kfd_mem *kfd_mem_find(const struct kfd_pdd *pdd, uint64_t handle);
+
+/* memory.c: for dmabuf.c */
+struct kfd_mem *kfd_mem_new(struct kfd_process *p); /* NULL: no memory */
+/* With no mapping left, and its handle taken away; NULL is fine. */
+void kfd_mem_destroy(struct kfd_process *p, struct kfd_mem *mem);
 
 /* memory.c: for process.c */
 int kfd_mems_map_internal(struct kfd_process *p, struct kfd_pdd *pdd);

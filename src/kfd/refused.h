@@ -11,8 +11,5 @@
 
 int kfd_refuse_eperm(struct kfd_process *p, struct vkf_call *call, void *arg);
 int kfd_refuse_enotty(struct kfd_process *p, struct vkf_call *call, void *arg);
-/* No descriptor is a dma-buf of ours, whatever it is. */
-int kfd_get_dmabuf_info(struct kfd_process *p, struct vkf_call *call, void *arg);
-int kfd_import_dmabuf(struct kfd_process *p, struct vkf_call *call, void *arg);
 
 #endif

@@ -439,12 +439,45 @@ static bool lib_fd_is_open(struct vkf_call *call, int fd)
 	return f;
 }
 
+static int lib_dmabuf_of_fd(struct vkf_call *call, int fd, struct machine_dmabuf **ret_dmabuf)
+{
+	struct lib_call *lc = vkf_container_of(call, struct lib_call, call);
+
+	driver_file_put(lc->named);
+	lc->named = find_file(lc->client, fd);
+	if (!lc->named)
+		return -EBADF;
+	if (!driver_file_dmabuf(lc->named))
+		return -EINVAL;
+	*ret_dmabuf = driver_file_dmabuf(lc->named);
+	return 0;
+}
+
+static int lib_give_dmabuf(struct vkf_call *call, struct machine_dmabuf *dmabuf, int *ret_fd)
+{
+	struct lib_call *lc = vkf_container_of(call, struct lib_call, call);
+	struct driver_file *f;
+	int r = driver_open_dmabuf(lc->client->client, dmabuf, &f);
+
+	if (r)
+		return r;
+	r = install_fd(lc->client, f);
+	if (r < 0) {
+		driver_file_drop(f);
+		return r;
+	}
+	*ret_fd = r;
+	return 0;
+}
+
 static const struct vkf_call_ops lib_call_ops = {
 	.copy_from_user = lib_copy_from_user,
 	.copy_to_user = lib_copy_to_user,
 	.user_pages = lib_user_pages,
 	.render_of_fd = lib_render_of_fd,
 	.fd_is_open = lib_fd_is_open,
+	.dmabuf_of_fd = lib_dmabuf_of_fd,
+	.give_dmabuf = lib_give_dmabuf,
 };
 
 /* Remember the task while it is inside, for vkfd_interrupt(). Return: where, or -1: no room. */
@@ -545,6 +578,23 @@ int vkfd_mmap(struct vkfd_client *c, void *addr, size_t len, int prot, int flags
 		return map_nothing(addr, len, flags, ret_addr);
 	return map_again((char *)c->regions[region[map.kind]].base + map.offset, addr, len, prot,
 			 flags, ret_addr);
+}
+
+int64_t vkfd_lseek(struct vkfd_client *c, int fd, int64_t offset, int whence)
+{
+	struct driver_file *f = find_file(c, fd);
+	const struct machine_dmabuf *d;
+	int64_t r = -ESPIPE;
+
+	if (!f)
+		return -EBADF;
+	d = driver_file_dmabuf(f);
+	if (d)
+		r = offset || (whence != SEEK_SET && whence != SEEK_END) ? -EINVAL
+		    : whence == SEEK_END ? (int64_t)machine_dmabuf_size(d)
+					 : 0;
+	driver_file_put(f);
+	return r;
 }
 
 /* ------------------------------------------------ the hardware */

@@ -26,6 +26,10 @@ struct machine {
 	struct mm_system *system;
 	struct mm_device *devices[MACHINE_MAX_GPUS];
 	struct machine_vmas vmas[MACHINE_MAX_GPUS];
+	_Atomic uint64_t n_dmabufs; /* ever made */
 };
+
+/* Whether a mapping would be copied on write, which no buffer allows. */
+bool machine_mapping_is_cow(int prot, int flags);
 
 #endif

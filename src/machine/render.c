@@ -140,9 +140,9 @@ void machine_vma_remove(struct machine *m, unsigned int gpu, uint64_t offset)
 	vkf_free(vma);
 }
 
-/* A private mapping would be copied on write, which no buffer allows; the thunk's PROT_NONE private
- * mappings, which can never be written, are let through as the kernel does. */
-static bool mapping_is_cow(int prot, int flags)
+/* The thunk's PROT_NONE private mappings, which can never be written, are let through as the kernel
+ * does. */
+bool machine_mapping_is_cow(int prot, int flags)
 {
 	return !(flags & MAP_SHARED) && prot != PROT_NONE;
 }
@@ -156,7 +156,7 @@ static int check_vma(const struct machine_vma *vma, const struct machine_render 
 		return -EACCES;
 	if (!vma->mappable)
 		return -EPERM;
-	return mapping_is_cow(prot, flags) ? -EINVAL : 0;
+	return machine_mapping_is_cow(prot, flags) ? -EINVAL : 0;
 }
 
 int machine_render_mmap(struct machine_render *r, uint64_t offset, uint64_t len, int prot,
@@ -169,6 +169,8 @@ int machine_render_mmap(struct machine_render *r, uint64_t offset, uint64_t len,
 	vkf_mutex_lock(&v->lock);
 	vma = find_vma(v, offset);
 	e = check_vma(vma, r, len, prot, flags);
+	if (!e && prot != PROT_NONE)
+		mm_bo_note_cpu_access(vma->bo);
 	if (!e)
 		*ret_map = (struct machine_map){
 			.kind = MACHINE_MAP_ARENA,

@@ -150,6 +150,17 @@ int conn_open(struct wire_hello *hello, struct wire_welcome *ret_welcome, int *r
 	return fd;
 }
 
+int conn_peek(int fd, struct wire_welcome *ret_welcome)
+{
+	struct wire_welcome w;
+	long n = SYS6(recvfrom, fd, &w, sizeof(w), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
+
+	if (n != sizeof(w) || w.magic != WIRE_MAGIC || w.status)
+		return -EIO;
+	*ret_welcome = w;
+	return 0;
+}
+
 int conn_ident(int fd, struct wire_welcome *ret_welcome)
 {
 	struct wire_msg msg = { .op = WIRE_IDENT };

@@ -24,6 +24,8 @@ int conn_open(struct wire_hello *hello, struct wire_welcome *ret_welcome, int *r
 	      unsigned int n_fds);
 /* Say @msg on an open connection. Return: 0, or -EIO when the driver is gone. */
 int conn_send(int fd, const struct wire_msg *msg);
+/* What stays in the socket of a dma-buf. Return: 0, or -EIO when there is no such thing. */
+int conn_peek(int fd, struct wire_welcome *ret_welcome);
 /* Ask the FILE @fd who it is. Return: 0, or -EIO. */
 int conn_ident(int fd, struct wire_welcome *ret_welcome);
 /* A socket's identity in the kernel: the same for all its copies, in all processes. 0: none. */

@@ -35,6 +35,9 @@ static bool recall(uint64_t cookie, struct shim_file *ret)
 	ret->session = atomic_load_explicit(&e->session, memory_order_relaxed);
 	ret->major = atomic_load_explicit(&e->major, memory_order_relaxed);
 	ret->minor = atomic_load_explicit(&e->minor, memory_order_relaxed);
+	ret->bytes = atomic_load_explicit(&e->bytes, memory_order_relaxed);
+	ret->inode = atomic_load_explicit(&e->inode, memory_order_relaxed);
+	ret->writable = atomic_load_explicit(&e->writable, memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
 	/* Changed meanwhile: as good as unknown. */
 	return same && !(seq & 1) && atomic_load_explicit(&e->seq, memory_order_relaxed) == seq;
@@ -56,8 +59,24 @@ static void remember(uint64_t cookie, const struct shim_file *f)
 	atomic_store(&e->session, f->session);
 	atomic_store(&e->major, f->major);
 	atomic_store(&e->minor, f->minor);
+	atomic_store(&e->bytes, f->bytes);
+	atomic_store(&e->inode, f->inode);
+	atomic_store(&e->writable, f->writable);
 	atomic_fetch_add(&e->seq, 1);
 	shim_unlock(&st->files_lock, &signals);
+}
+
+static struct shim_file described(const struct wire_welcome *w)
+{
+	return (struct shim_file){
+		.number = w->file,
+		.session = w->session,
+		.major = w->major,
+		.minor = w->minor,
+		.bytes = w->dmabuf_bytes,
+		.inode = w->dmabuf_inode,
+		.writable = w->dmabuf_writable,
+	};
 }
 
 bool shim_file_identify(int fd, struct shim_file *ret)
@@ -69,11 +88,11 @@ bool shim_file_identify(int fd, struct shim_file *ret)
 		set_hint(fd, true);
 		return true;
 	}
-	if (!cookie || !conn_is_ours(fd) || conn_ident(fd, &w) || !w.file) {
+	if (!cookie || !conn_is_ours(fd) || (conn_peek(fd, &w) && conn_ident(fd, &w)) || !w.file) {
 		set_hint(fd, false);
 		return false;
 	}
-	*ret = (struct shim_file){ w.file, w.session, w.major, w.minor };
+	*ret = described(&w);
 	remember(cookie, ret);
 	set_hint(fd, true);
 	return true;
@@ -87,27 +106,45 @@ static void set_flags(int fd, int flags)
 		SYS3(fcntl, fd, F_SETFD, 0);
 }
 
-int shim_file_open(unsigned int major, unsigned int minor, int flags)
+/* Connect as @s with what @hello says, as the program's descriptor. */
+static int connect_file(const struct session *s, struct wire_hello *hello, int flags)
 {
-	struct wire_hello hello = { .kind = WIRE_FILE, .flags = (uint32_t)flags };
 	struct wire_welcome w;
 	struct shim_file f;
-	struct session *s;
-	int r = session_get(&s);
 	int fd;
 
-	if (r)
-		return r;
-	hello.session = s->id;
-	hello.token = s->token;
-	hello.major = major;
-	hello.minor = minor;
-	fd = conn_open(&hello, &w, NULL, 0);
+	hello->session = s->id;
+	hello->token = s->token;
+	fd = conn_open(hello, &w, NULL, 0);
 	if (fd < 0)
 		return fd;
-	f = (struct shim_file){ w.file, s->id, major, minor };
+	f = described(&w);
 	remember(conn_cookie(fd), &f);
 	set_hint(fd, true);
 	set_flags(fd, flags);
 	return fd;
+}
+
+int shim_file_open(unsigned int major, unsigned int minor, int flags)
+{
+	struct wire_hello hello = {
+		.kind = WIRE_FILE,
+		.flags = (uint32_t)flags,
+		.major = major,
+		.minor = minor,
+	};
+	struct session *s;
+	int r = session_get(&s);
+
+	return r ? r : connect_file(s, &hello, flags);
+}
+
+int shim_file_take(struct session *s, unsigned int slot, uint64_t number, int flags)
+{
+	struct wire_hello hello = { .kind = WIRE_FILE, .minor = slot, .file = number };
+	int r = connect_file(s, &hello, flags & O_CLOEXEC);
+
+	if (r >= 0 || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		return r;
+	return session_is_dead(s) ? -EIO : -ENFILE;
 }

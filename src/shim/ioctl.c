@@ -92,6 +92,8 @@ static void add_nested(struct shim_call *c, const struct wire_nested *n, uint32_
 		add_fd(&c->slot->head, (int)uptr);
 		return;
 	}
+	if (n->dir == WIRE_NEW_FD)
+		return;
 	if (n->count != WIRE_NO_COUNT)
 		count = field(block, n->count, n->count_bytes);
 	/* Counted in bits, in whole words. */
@@ -144,6 +146,41 @@ static int copy_back(struct shim_call *c)
 	return r;
 }
 
+/* Take what the call has made, and put its descriptor where the program looks for it. Return: 0 or
+ * -errno: it was not to be had. */
+static int take_made(struct shim_call *c, const struct shim_file *f, uint32_t cmd)
+{
+	uint8_t *block = c->slot->data;
+	uint64_t made = c->slot->head.made_file;
+
+	for (unsigned int i = 0; i < wire_n_nested; i++) {
+		const struct wire_nested *n = &wire_nested[i];
+		int fd;
+
+		if (n->dev != shim_file_dev(f) || n->nr != _IOC_NR(cmd) || n->dir != WIRE_NEW_FD ||
+		    n->ptr + n->ptr_bytes > _IOC_SIZE(cmd) ||
+		    n->count + n->count_bytes > _IOC_SIZE(cmd))
+			continue;
+		fd = shim_file_take(c->session, c->index, made,
+				    (int)field(block, n->count, n->count_bytes));
+		if (fd < 0)
+			return fd;
+		memcpy(block + n->ptr, &fd, sizeof(fd));
+		return 0;
+	}
+	return 0;
+}
+
+/* The slot's next call makes the driver drop it. False: the slot is lost. */
+static bool drop_made(struct shim_call *c)
+{
+	bool answered;
+
+	c->slot->head.call = WIRE_CALL_NOP;
+	shim_call_submit(c, &answered);
+	return answered;
+}
+
 static int session_of(const struct shim_file *f, struct session **ret)
 {
 	struct session *s = session_peek();
@@ -164,7 +201,7 @@ int shim_ioctl(const struct shim_file *f, unsigned long cmd, uint64_t arg)
 {
 	struct shim_call c;
 	struct session *s;
-	bool answered;
+	bool answered, made;
 	int r = session_of(f, &s), fault;
 
 	if (r)
@@ -178,7 +215,11 @@ int shim_ioctl(const struct shim_file *f, unsigned long cmd, uint64_t arg)
 	r = shim_call_submit(&c, &answered);
 	if (!answered)
 		return r;
+	made = r == 0 && c.slot->head.made_file;
+	if (made)
+		r = take_made(&c, f, (uint32_t)cmd);
 	fault = copy_back(&c);
-	shim_call_end(&c);
+	if (!made || !r || drop_made(&c))
+		shim_call_end(&c);
 	return fault ? fault : r;
 }

@@ -10,6 +10,7 @@
  * child of a vfork shares it, and is right to.
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "shim/shim.h"
 
@@ -29,7 +30,8 @@ void shim_unlock(struct shim_lock *l, const uint64_t *signals);
 struct state_file {
 	_Atomic uint32_t seq;
 	_Atomic uint32_t major, minor;
-	_Atomic uint64_t cookie, number, session;
+	_Atomic uint64_t cookie, number, session, bytes, inode;
+	atomic_bool writable;
 };
 
 struct session;

@@ -25,12 +25,12 @@ static bool is_generic(unsigned long cmd)
 }
 
 /* A descriptor without a hint is one of ours only if it came from elsewhere, and then the first
- * thing that is said to it is a request of KFD's or DRM's. */
+ * thing that is said to it is a request of KFD's, DRM's or dma-buf's. */
 static bool is_device(int fd, unsigned long cmd, struct shim_file *ret)
 {
 	unsigned int type = _IOC_TYPE(cmd);
 
-	if (SHIM_LIKELY(!shim_file_hinted(fd)) && type != 'K' && type != 'd')
+	if (SHIM_LIKELY(!shim_file_hinted(fd)) && type != 'K' && type != 'd' && type != 'b')
 		return false;
 	return shim_env()->active && !is_generic(cmd) && shim_file_identify(fd, ret);
 }
@@ -66,6 +66,28 @@ SHIM_EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_
 
 SHIM_EXPORT void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off64_t offset)
 	__attribute__((alias("mmap")));
+
+/* The size of a dma-buf is found at its end, and that is all the seeking there is. */
+static long seek_dmabuf(const struct shim_file *f, off_t offset, int whence)
+{
+	if (offset || (whence != SEEK_SET && whence != SEEK_END))
+		return -EINVAL;
+	return whence == SEEK_END ? (long)f->bytes : 0;
+}
+
+SHIM_EXPORT off_t lseek(int fd, off_t offset, int whence)
+{
+	long r = SYS3(lseek, fd, offset, whence);
+	struct shim_file f;
+
+	/* What a socket answers. */
+	if (SHIM_UNLIKELY(r == -ESPIPE) && shim_env()->active && shim_file_identify(fd, &f) &&
+	    shim_file_is_dmabuf(&f))
+		r = seek_dmabuf(&f, offset, whence);
+	return shim_ret(r);
+}
+
+SHIM_EXPORT off64_t lseek64(int fd, off64_t offset, int whence) __attribute__((alias("lseek")));
 
 SHIM_EXPORT int close(int fd)
 {

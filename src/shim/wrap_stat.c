@@ -13,6 +13,7 @@
 #include "shim/file.h"
 
 #define DEVICE_MODE (S_IFCHR | 0666)
+#define DMABUF_MODE 0600
 /* What sysfs says of every attribute. */
 #define ATTRIBUTE_SIZE 4096
 
@@ -32,6 +33,27 @@ static void be_devicex(struct statx *stx, unsigned int major, unsigned int minor
 	stx->stx_rdev_minor = minor;
 	stx->stx_size = 0;
 	stx->stx_blocks = 0;
+	stx->stx_nlink = 1;
+}
+
+/* An inode of its own filesystem, without a type. */
+static void be_dmabuf(struct stat *st, const struct shim_file *f)
+{
+	st->st_mode = DMABUF_MODE;
+	st->st_ino = f->inode;
+	st->st_rdev = 0;
+	st->st_size = (off_t)f->bytes;
+	st->st_blocks = (blkcnt_t)(f->bytes / 512);
+	st->st_nlink = 1;
+}
+
+static void be_dmabufx(struct statx *stx, const struct shim_file *f)
+{
+	stx->stx_mode = DMABUF_MODE;
+	stx->stx_ino = f->inode;
+	stx->stx_rdev_major = stx->stx_rdev_minor = 0;
+	stx->stx_size = f->bytes;
+	stx->stx_blocks = f->bytes / 512;
 	stx->stx_nlink = 1;
 }
 
@@ -72,7 +94,11 @@ static void fix_fd(int fd, struct stat *st)
 {
 	struct shim_file f;
 
-	if (S_ISSOCK(st->st_mode) && shim_env()->active && shim_file_identify(fd, &f))
+	if (!S_ISSOCK(st->st_mode) || !shim_env()->active || !shim_file_identify(fd, &f))
+		return;
+	if (shim_file_is_dmabuf(&f))
+		be_dmabuf(st, &f);
+	else
 		be_device(st, f.major, f.minor);
 }
 
@@ -200,18 +226,28 @@ static __attribute__((noinline)) bool try_statx(int dirfd, const char *path, int
 	return true;
 }
 
+static void fix_fdx(int fd, struct statx *stx)
+{
+	struct shim_file f;
+
+	if (!shim_env()->active || !shim_file_identify(fd, &f))
+		return;
+	if (shim_file_is_dmabuf(&f))
+		be_dmabufx(stx, &f);
+	else
+		be_devicex(stx, f.major, f.minor);
+}
+
 SHIM_EXPORT int statx(int dirfd, const char *restrict path, int flags, unsigned int mask,
 		      struct statx *restrict stx)
 {
-	struct shim_file f;
 	int r;
 
 	if (SHIM_UNLIKELY(wrap_maybe(path)) && try_statx(dirfd, path, flags, mask, stx, &r))
 		return r;
 	r = shim_real()->statx(dirfd, path, flags, mask, stx);
-	if (r == 0 && (flags & AT_EMPTY_PATH) && S_ISSOCK(stx->stx_mode) && shim_env()->active &&
-	    shim_file_identify(dirfd, &f))
-		be_devicex(stx, f.major, f.minor);
+	if (r == 0 && (flags & AT_EMPTY_PATH) && S_ISSOCK(stx->stx_mode))
+		fix_fdx(dirfd, stx);
 	return r;
 }
 

@@ -12,7 +12,7 @@ static bool is_text(const struct trace_field *f)
 
 static void call_text(struct trace_text *t, uint32_t call, const struct trace_names *names)
 {
-	static const char *const devices[] = { "kfd", "drm", "drm" };
+	static const char *const devices[] = { "kfd", "drm", "drm", "dma-buf" };
 	uint32_t device = call >> 8;
 	const char *name = names->ioctl ? names->ioctl(call) : NULL;
 

@@ -7,6 +7,13 @@
 #include <amdgpu_drm.h>
 #include <drm.h>
 
+/* 1.12; older headers lack it. */
+struct export_dmabuf_args {
+	uint64_t handle;
+	uint32_t flags;
+	uint32_t dmabuf_fd;
+};
+
 #define KFD(nr_, type, ptr_, count_, elem_, dir_)                                                  \
 	{                                                                                          \
 		.dev = WIRE_DEV_KFD, .nr = (nr_), .dir = (dir_),                                   \
@@ -48,6 +55,9 @@ const struct wire_nested wire_nested[] = {
 	  .ptr = offsetof(struct kfd_ioctl_get_queue_wave_state_args, ctl_stack_address),
 	  .count = WIRE_NO_COUNT, .elem = 16 },
 	KFD(0x1c, kfd_ioctl_get_dmabuf_info_args, metadata_ptr, metadata_size, 1, WIRE_OUT),
+	FD(0x1c, kfd_ioctl_get_dmabuf_info_args, dmabuf_fd),
+	FD(0x1d, kfd_ioctl_import_dmabuf_args, dmabuf_fd),
+	KFD(0x24, export_dmabuf_args, dmabuf_fd, flags, 1, WIRE_NEW_FD),
 	DRM(0x00, drm_version, name, name_len, 1, WIRE_OUT),
 	DRM(0x00, drm_version, date, date_len, 1, WIRE_OUT),
 	DRM(0x00, drm_version, desc, desc_len, 1, WIRE_OUT),

@@ -10,10 +10,12 @@
  */
 #include <stdint.h>
 
-/* PROBE: no bytes travel, only whether all of the range is memory that the program may write. */
-enum wire_dir { WIRE_IN = 1, WIRE_OUT = 2, WIRE_INOUT = 3, WIRE_PROBE = 4 };
+/* PROBE: no bytes travel, only whether all of the range is memory that the program may write.
+ * NEW_FD: the field is where a descriptor goes that the call makes; @count is where open's flags for
+ * it are. */
+enum wire_dir { WIRE_IN = 1, WIRE_OUT = 2, WIRE_INOUT = 3, WIRE_PROBE = 4, WIRE_NEW_FD = 5 };
 
-enum wire_dev { WIRE_DEV_KFD, WIRE_DEV_DRM };
+enum wire_dev { WIRE_DEV_KFD, WIRE_DEV_DRM, WIRE_DEV_DMABUF };
 
 struct wire_nested {
 	uint8_t dev;         /* enum wire_dev */

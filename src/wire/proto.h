@@ -15,7 +15,9 @@
  *   the address space, as far as the driver is concerned. The hello is answered when
  *   all that sessions had which have ended by then is free again.
  * - FILE: one open of a character device; this socket is the program's descriptor.
- *   Later message: IDENT, answered with a wire_welcome.
+ *   Later message: IDENT, answered with a wire_welcome. Or the dma-buf that a call has
+ *   made: then a second wire_welcome stays in the socket for whoever looks (MSG_PEEK),
+ *   the driver sends no more, so that it polls as readable, and drops what it is sent.
  * - ENGINE: the engine of a session. The driver sends one byte when the engine has
  *   something to look at; its end tells either side that the other is gone.
  * - QUERY: a named text; the answer carries a memfd with it.
@@ -57,6 +59,7 @@ struct wire_hello {
 	uint64_t session;   /* FILE, ENGINE: the session's id; 0 for others */
 	uint64_t token;     /* FILE, ENGINE: the session's secret */
 	uint32_t major, minor; /* FILE: the device */
+	uint64_t file;      /* FILE: 0; or instead of a device what the call in slot @minor has made */
 	char name[WIRE_NAME_MAX]; /* QUERY: what; SESSION: the program's name (comm); NUL-terminated */
 };
 
@@ -66,6 +69,8 @@ struct wire_welcome {
 	uint64_t session, token; /* SESSION; IDENT on a FILE: session that opened it, token 0 */
 	uint64_t file;      /* FILE, IDENT: number of the open file, never 0, never used again */
 	uint32_t major, minor;
+	uint64_t dmabuf_bytes; /* FILE, IDENT: 0 for a device */
+	uint64_t dmabuf_inode, dmabuf_writable;
 	uint64_t region_bytes[WIRE_N_REGIONS]; /* SESSION */
 };
 

@@ -55,7 +55,7 @@ struct wire_seg {
 struct wire_slot_fd {
 	int32_t fd;
 	uint32_t is_open;
-	uint64_t file;    /* the number of the open file behind it, 0: not a device of ours */
+	uint64_t file;    /* the number of the open file behind it, 0: not one of ours */
 };
 
 /* What every call needs comes first, in one cache line: lines that one side has written cost the
@@ -82,6 +82,9 @@ struct wire_slot_head {
 	uint32_t map_region;         /* driver: enum wire_region */
 	uint32_t map_dont_copy;
 	uint64_t map_offset;
+	/* driver: IOCTL: an open file that the call has made, or 0. It is waiting for its FILE until
+	 * the slot's next call, whatever that is, begins. */
+	uint64_t made_file;
 };
 
 #define WIRE_SLOT_DATA_OFF 512

@@ -215,7 +215,7 @@ static void submit(struct program *p, struct input *in)
 	h->seg[1] = (struct wire_seg){ 0x2000, 512, 512, 1, 0 };
 	for (unsigned int i = 0; i < WIRE_SLOT_FDS; i++)
 		h->fd[i] =
-			(struct wire_slot_fd){ .fd = (int)below(in, 4), .file = some_file(p, in) };
+			(struct wire_slot_fd){ (int)below(in, 4), below(in, 4) != 0, some_file(p, in) };
 	for (unsigned int i = 0; i < 12; i++) {
 		uint64_t v = below(in, 3) ? 0x2000 * below(in, 2) + below(in, 8) : number(in);
 

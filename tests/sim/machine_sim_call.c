@@ -61,6 +61,19 @@ static struct driver_file *file_of(const struct msim_thread *t, int fd)
 	return fd >= 0 && fd < MSIM_MAX_FILES ? t->process->files[fd] : NULL;
 }
 
+/* The lowest free number. Without one, the file is dropped. */
+static int install_file(struct msim_thread *t, struct driver_file *f)
+{
+	for (int fd = 0; fd < MSIM_MAX_FILES; fd++) {
+		if (!t->process->files[fd]) {
+			t->process->files[fd] = f;
+			return fd;
+		}
+	}
+	driver_file_drop(f);
+	return -EMFILE;
+}
+
 static struct machine_render *call_render_of_fd(struct vkf_call *call, int fd)
 {
 	struct msim_call *mc = vkf_container_of(call, struct msim_call, call);
@@ -69,10 +82,40 @@ static struct machine_render *call_render_of_fd(struct vkf_call *call, int fd)
 	return f ? driver_file_render(f) : NULL;
 }
 
+static int call_dmabuf_of_fd(struct vkf_call *call, int fd, struct machine_dmabuf **ret_dmabuf)
+{
+	struct msim_call *mc = vkf_container_of(call, struct msim_call, call);
+	struct driver_file *f = file_of(mc->thread, fd);
+
+	if (!f)
+		return -EBADF;
+	if (!driver_file_dmabuf(f))
+		return -EINVAL;
+	*ret_dmabuf = driver_file_dmabuf(f);
+	return 0;
+}
+
+static int call_give_dmabuf(struct vkf_call *call, struct machine_dmabuf *dmabuf, int *ret_fd)
+{
+	struct msim_call *mc = vkf_container_of(call, struct msim_call, call);
+	struct driver_file *f;
+	int r = driver_open_dmabuf(mc->thread->process->client, dmabuf, &f);
+
+	if (r)
+		return r;
+	r = install_file(mc->thread, f);
+	if (r < 0)
+		return r;
+	*ret_fd = r;
+	return 0;
+}
+
 static const struct vkf_call_ops call_ops = {
 	.copy_from_user = call_copy_from_user,
 	.copy_to_user = call_copy_to_user,
 	.render_of_fd = call_render_of_fd,
+	.dmabuf_of_fd = call_dmabuf_of_fd,
+	.give_dmabuf = call_give_dmabuf,
 };
 
 /* From 20 ns to a few microseconds, or to about a second; each length as likely as its double. */
@@ -194,14 +237,7 @@ int msim_open(struct msim_thread *t, unsigned int major, unsigned int minor)
 	t->call = NULL;
 	if (r)
 		return r;
-	for (int fd = 0; fd < MSIM_MAX_FILES; fd++) {
-		if (!t->process->files[fd]) {
-			t->process->files[fd] = f;
-			return fd;
-		}
-	}
-	driver_file_drop(f);
-	return -EMFILE;
+	return install_file(t, f);
 }
 
 void msim_close(struct msim_thread *t, int fd)

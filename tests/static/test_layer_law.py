@@ -25,7 +25,7 @@ PUBLIC = {"lib", "cli"}  # may include include/vkfd
 WITHOUT_BASE = {"shim"}
 
 # Headers of the language, and of what is pure: no layer of PURE includes others.
-PURE = {"base", "mm", "gpu", "topology", "trace", "machine", "kfd", "drm", "driver"}
+PURE = {"base", "mm", "gpu", "topology", "trace", "machine", "kfd", "drm", "dmabuf", "driver"}
 LANGUAGE = set("""
     ctype.h errno.h inttypes.h limits.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
     stdlib.h string.h strings.h
@@ -33,6 +33,7 @@ LANGUAGE = set("""
 ALSO = {  # constants and types of the uAPI, and the parser of machine files
     "kfd": {"linux/kfd_ioctl.h"},
     "drm": {"drm.h", "amdgpu_drm.h"},
+    "dmabuf": {"linux/dma-buf.h"},
     "machine": {"jansson.h", "sys/mman.h"},
     "driver": {"sys/types.h"},
 }

@@ -24,7 +24,7 @@ EXPORTS = set("""
     access euidaccess eaccess faccessat getxattr lgetxattr
     readlink readlinkat __readlink_chk __readlinkat_chk
     realpath __realpath_chk canonicalize_file_name
-    ioctl mmap mmap64 close close_range closefrom
+    ioctl mmap mmap64 lseek lseek64 close close_range closefrom
 """.split())
 
 IMPORTS = set("""

@@ -2,7 +2,9 @@
 #include "kfd_calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 unsigned int uapi_gpus(int kfd, uint32_t ids[UAPI_MAX_GPUS])
 {
@@ -128,6 +130,39 @@ uint64_t available(struct prog *p, unsigned int gpu)
 
 	assert_int_equal(uapi_ioctl(p->kfd, K_AVAILABLE, &args), 0);
 	return args.available;
+}
+
+void wait_available(struct prog *p, unsigned int gpu, uint64_t bytes)
+{
+	for (unsigned int i = 0; i < 5000 && available(p, gpu) != bytes; i++)
+		usleep(2000);
+	assert_int_equal(available(p, gpu), bytes);
+}
+
+/* ------------------------------------------------ dma-bufs */
+
+int export_mem(struct prog *p, uint64_t handle)
+{
+	struct export_dmabuf args = { .handle = handle, .flags = O_CLOEXEC, .dmabuf_fd = ~0u };
+	int r = uapi_ioctl(p->kfd, K_EXPORT_DMABUF, &args);
+
+	if (r)
+		assert_int_equal(args.dmabuf_fd, ~0u);
+	return r ? r : (int)args.dmabuf_fd;
+}
+
+int import_mem(struct prog *p, unsigned int gpu, int fd, uint64_t va, uint64_t *handle)
+{
+	struct kfd_ioctl_import_dmabuf_args args = {
+		.va_addr = va,
+		.handle = *handle,
+		.gpu_id = p->gpu[gpu],
+		.dmabuf_fd = (uint32_t)fd,
+	};
+	int r = uapi_ioctl(p->kfd, K_IMPORT_DMABUF, &args);
+
+	*handle = args.handle;
+	return r;
 }
 
 /* ------------------------------------------------ events */

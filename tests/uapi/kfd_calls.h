@@ -22,6 +22,12 @@ struct create_queue {
 	uint32_t sdma_engine_id, pad;
 };
 
+/* struct export_dmabuf - 1.12 */
+struct export_dmabuf {
+	uint64_t handle;
+	uint32_t flags, dmabuf_fd;
+};
+
 #define NR(n, type) _IOWR('K', n, type)
 #define K_GET_VERSION NR(0x01, struct kfd_ioctl_get_version_args)
 #define K_CREATE_QUEUE NR(0x02, struct create_queue)
@@ -54,6 +60,7 @@ struct create_queue {
 #define K_SET_XNACK NR(0x21, struct kfd_ioctl_set_xnack_mode_args)
 #define K_CRIU NR(0x22, struct kfd_ioctl_criu_args)
 #define K_AVAILABLE NR(0x23, struct kfd_ioctl_get_available_memory_args)
+#define K_EXPORT_DMABUF NR(0x24, struct export_dmabuf)
 
 #define F_VRAM (1u << 0)
 #define F_GTT (1u << 1)
@@ -100,6 +107,13 @@ int unmap_one(struct prog *p, uint64_t handle, unsigned int gpu);
 /* GTT at @va on one GPU, mapped there; the program's view of it in @cpu when not NULL. */
 uint64_t gtt(struct prog *p, unsigned int gpu, uint64_t va, uint64_t size, void *cpu);
 uint64_t available(struct prog *p, unsigned int gpu);
+/* Wait until so much is: what the last descriptor held is given back a moment after it was closed. */
+void wait_available(struct prog *p, unsigned int gpu, uint64_t bytes);
+
+/* A descriptor, or -errno; close-on-exec. */
+int export_mem(struct prog *p, uint64_t handle);
+/* 0 or -errno; *@handle as the call left it. */
+int import_mem(struct prog *p, unsigned int gpu, int fd, uint64_t va, uint64_t *handle);
 
 /* An event; asserts that it can be made. Returns its id. */
 uint32_t event(struct prog *p, uint32_t type, bool auto_reset);

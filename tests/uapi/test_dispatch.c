@@ -194,24 +194,8 @@ static void what_is_not_there_answers_as_an_older_kernel(void **state)
 	int kfd = uapi_open_kfd();
 
 	assert_int_equal(uapi_ioctl(kfd, K_SMI_EVENTS, block), -ENOTTY);
-	assert_int_equal(uapi_ioctl(kfd, SIZED(0x24, 16), block), -ENOTTY);
 	assert_int_equal(uapi_ioctl(kfd, SIZED(0x25, 16), block), -ENOTTY);
 	assert_int_equal(uapi_ioctl(kfd, SIZED(0x26, 32), block), -ENOTTY);
-}
-
-static void no_descriptor_is_a_dma_buf(void **state)
-{
-	struct kfd_ioctl_get_dmabuf_info_args info = { .dmabuf_fd = 0 };
-	struct kfd_ioctl_import_dmabuf_args import = { .va_addr = VA(1) };
-	struct prog p;
-
-	prog_open(&p);
-	assert_int_equal(uapi_ioctl(p.kfd, K_GET_DMABUF_INFO, &info), -EINVAL);
-	assert_int_equal(uapi_ioctl(p.kfd, K_IMPORT_DMABUF, &import), -EINVAL);
-	import.gpu_id = p.gpu[0];
-	assert_int_equal(uapi_ioctl(p.kfd, K_IMPORT_DMABUF, &import), -ENODEV);
-	assert_int_equal(acquire_vm(&p, 0, uapi_open_render(0)), 0);
-	assert_int_equal(uapi_ioctl(p.kfd, K_IMPORT_DMABUF, &import), -EINVAL);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -230,7 +214,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(checkpointing_needs_rights),
 	cmocka_unit_test(svm_checks_its_own_size_and_is_not_there),
 	cmocka_unit_test(what_is_not_there_answers_as_an_older_kernel),
-	cmocka_unit_test(no_descriptor_is_a_dma_buf),
 };
 
 UAPI_MAIN(tests)

@@ -34,6 +34,10 @@ int uapi_dup(int fd);
 int uapi_close(int fd);
 int uapi_ioctl(int fd, unsigned long cmd, void *arg);
 int uapi_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offset, void **ret);
+/* lseek(): the new position, or a negative errno. */
+int64_t uapi_lseek(int fd, int64_t offset, int whence);
+/* From now on some hundred descriptors at most, where there can be more. */
+void uapi_few_descriptors(void);
 /* @fn in another address space that has inherited @fd; returns what it returned. */
 int uapi_in_child(int (*fn)(int fd), int fd);
 /* A signal comes in @ms milliseconds: what sleeps in a call gets -EINTR. */

@@ -121,6 +121,15 @@ int uapi_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offs
 	return vkfd_mmap(client, addr, len, prot, flags, fd, (off_t)offset, ret);
 }
 
+int64_t uapi_lseek(int fd, int64_t offset, int whence)
+{
+	return vkfd_lseek(client, fd, offset, whence);
+}
+
+void uapi_few_descriptors(void)
+{
+}
+
 int uapi_in_child(int (*fn)(int fd), int fd)
 {
 	struct vkfd_client *parent = client, *child;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -102,6 +103,20 @@ int uapi_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offs
 		return -errno;
 	*ret = p;
 	return 0;
+}
+
+int64_t uapi_lseek(int fd, int64_t offset, int whence)
+{
+	off_t r = lseek(fd, (off_t)offset, whence);
+
+	return r < 0 ? -errno : r;
+}
+
+void uapi_few_descriptors(void)
+{
+	struct rlimit few = { 200, 200 };
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 }
 
 /* The answer fits in an exit status: errnos up to 255. */

@@ -164,10 +164,34 @@ static struct machine_render *render_of_fd(struct vkf_call *call, int fd)
 	return file_of(fd) ? driver_file_render(file_of(fd)) : NULL;
 }
 
+static int dmabuf_of_fd(struct vkf_call *call, int fd, struct machine_dmabuf **ret_dmabuf)
+{
+	if (!file_of(fd))
+		return -EBADF;
+	if (!driver_file_dmabuf(file_of(fd)))
+		return -EINVAL;
+	*ret_dmabuf = driver_file_dmabuf(file_of(fd));
+	return 0;
+}
+
+static int give_dmabuf(struct vkf_call *call, struct machine_dmabuf *dmabuf, int *ret_fd)
+{
+	int fd = 0, r;
+
+	while (fd < MAX_FILES && a.files[fd])
+		fd++;
+	r = fd < MAX_FILES ? driver_open_dmabuf(a.c, dmabuf, &a.files[fd]) : -EMFILE;
+	if (!r)
+		*ret_fd = fd;
+	return r;
+}
+
 static const struct vkf_call_ops call_ops = {
 	.copy_from_user = from_user,
 	.copy_to_user = to_user,
 	.render_of_fd = render_of_fd,
+	.dmabuf_of_fd = dmabuf_of_fd,
+	.give_dmabuf = give_dmabuf,
 };
 
 static int do_ioctl(struct driver_client *c, struct driver_file *f, unsigned long cmd, void *arg)
