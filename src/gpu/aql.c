@@ -261,13 +261,6 @@ int gpu_aql_step(struct gpu_worker *w, struct gpu_queue *q)
 	return e ? e : complete(w, q, slot, p);
 }
 
-int gpu_aql_pending(struct gpu_worker *w, const struct gpu_queue *q)
-{
-	uint64_t slot;
-
-	return look(w, q, &slot);
-}
-
 void gpu_aql_refuse(struct gpu_worker *w, struct gpu_queue *q, uint32_t error)
 {
 	uint64_t queue = amd_queue(q), signal;

@@ -17,7 +17,6 @@
 #include "gpu/engine_priv.h"
 
 int gpu_aql_step(struct gpu_worker *w, struct gpu_queue *q);
-int gpu_aql_pending(struct gpu_worker *w, const struct gpu_queue *q);
 /* Tell the queue's owner of a packet that was refused: queue_inactive_signal, if there is one. */
 void gpu_aql_refuse(struct gpu_worker *w, struct gpu_queue *q, uint32_t error);
 

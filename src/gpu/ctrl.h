@@ -43,7 +43,7 @@
 #include "base/macro.h"
 
 #define GPU_CTRL_MAGIC UINT32_C(0x564b4644) /* "VKFD" */
-#define GPU_CTRL_VERSION 3
+#define GPU_CTRL_VERSION 4
 
 #define GPU_MAX_GPUS 16
 #define GPU_MAX_QUEUES 1024 /* of one client, all GPUs together */
@@ -106,10 +106,12 @@ struct gpu_ctrl_queue {
 	uint32_t type;             /* enum gpu_queue_type; these stay as they are while want != NONE */
 	uint32_t gpu;
 	uint32_t queue_id;         /* KFD's */
-	uint32_t doorbell;         /* byte offset in the BAR region, 8-byte aligned */
+	uint32_t doorbell;         /* byte offset in the BAR region, a multiple of its size */
 	_Atomic uint64_t ring_va;  /* may be changed by UPDATE_QUEUE while stopped */
 	_Atomic uint64_t ring_bytes;
 	uint64_t rptr_va, wptr_va;
+	_Atomic uint32_t priority; /* 0 to 15, KFD's; may change at any time */
+	uint32_t pad;
 	/* engine */
 	_Atomic uint32_t ack_seq;
 	_Atomic uint32_t error;    /* enum gpu_queue_error */
@@ -131,6 +133,8 @@ struct gpu_ctrl_vm {
 	uint32_t clock_khz;          /* of timestamps: 100000 for 100 MHz */
 	uint32_t dialect;            /* enum gpu_dialect */
 	uint64_t va_limit;           /* highest address the VM can name */
+	uint32_t doorbell_bytes;     /* 8; 4 before SOC15 */
+	uint32_t cp_queues;          /* how many compute queues the hardware runs at once */
 };
 
 enum gpu_irq_type {

@@ -3,17 +3,29 @@
 #define VKFD_GPU_DOORBELL_H
 
 /**
- * DOC: Whether anything was rung
+ * DOC: Doorbells
  *
- * A doorbell's value is never trusted: what counts are the write pointer in memory
- * and, of an AQL queue, the type in the slot. The doorbell protocol asks here after
- * it has write-protected the page and before it sleeps: a store that came before is
- * seen here, one that comes later faults.
+ * A doorbell is a word of the BAR. To ring is to store to it: whatever is stored but
+ * GPU_DOORBELL_REST (which no ring's position is) makes its queue look at its write
+ * pointer in memory; the value itself is not used. Taking a doorbell puts the word to
+ * rest again, so that the same value rings a second time.
+ *
+ * No ring is lost: a queue is idle only when its word was at rest after the look that
+ * found nothing. Who rings has moved the write pointer before; so either that look
+ * saw it, or the store to the word came after it, and stays there until it is taken.
+ *
+ * A doorbell has 8 bytes, before SOC15 (gpu_ctrl_vm.doorbell_bytes) 4.
  */
 #include "gpu/engine_priv.h"
 
-/* Whether @q has a change of want, or a packet that no step has looked at. A blocked queue has
- * none: its step said GPU_STEP_WAITING. */
-bool gpu_doorbell_pending(struct gpu_worker *w, const struct gpu_queue *q);
+#define GPU_DOORBELL_REST UINT64_MAX
+
+/* Find the doorbell of the queue in @slot, as the control block has it now. One that lies nowhere
+ * is never rung. */
+void gpu_doorbell_bind(struct gpu_engine *engine, uint32_t slot);
+/* Whether it was rung since it was taken. */
+bool gpu_doorbell_rung(const struct gpu_engine *engine, uint32_t slot);
+/* Put it to rest. Return: whether it had been rung. */
+bool gpu_doorbell_take(struct gpu_engine *engine, uint32_t slot);
 
 #endif

@@ -3,6 +3,7 @@
 #include "gpu/clock.h"
 #include "gpu/doorbell.h"
 #include "gpu/queue.h"
+#include "gpu/runlist.h"
 #include "gpu/trace.h"
 
 size_t gpu_engine_size(void)
@@ -95,28 +96,193 @@ static bool must_quit(const struct gpu_engine *engine)
 	return atomic_load_explicit(&engine->ctrl->quit, memory_order_acquire);
 }
 
-unsigned int gpu_engine_step(struct gpu_engine *engine)
+/* ------------------------------------------------ who is served */
+
+static uint64_t bit_of(uint32_t slot)
 {
-	uint32_t slot, n = n_queues(engine);
+	return UINT64_C(1) << (slot % 64);
+}
+
+/* The kernel's table from KFD's 16 priorities to the hardware's three. */
+static enum gpu_level level_of(const struct gpu_queue *q)
+{
+	uint32_t priority = atomic_load_explicit(&q->cq->priority, memory_order_relaxed);
+
+	return priority < 7 ? GPU_LEVEL_LOW : priority < 11 ? GPU_LEVEL_NORMAL : GPU_LEVEL_HIGH;
+}
+
+/* After anything that may have changed it: among those to be served, those to be rung for, or
+ * neither. */
+static void sort(struct gpu_engine *engine, struct gpu_queue *q)
+{
+	uint32_t word = q->slot / 64;
+	uint64_t bit = bit_of(q->slot);
+
+	for (unsigned int i = 0; i < GPU_LEVELS; i++)
+		engine->active[i][word] &= ~bit;
+	engine->idle[word] &= ~bit;
+	if (gpu_queue_has_work(q)) {
+		engine->active[level_of(q)][word] |= bit;
+		return;
+	}
+	gpu_runlist_leave(engine, q);
+	if (q->running)
+		engine->idle[word] |= bit;
+}
+
+/* What the driver wants since the last look. A change that is not seen here has a cmd_seq of its
+ * own behind it. */
+static void obey_all(struct gpu_engine *engine)
+{
+	uint32_t seq = atomic_load_explicit(&engine->ctrl->cmd_seq, memory_order_acquire);
+	uint32_t slot, n;
+
+	if (engine->cmd_known && seq == engine->cmd_seq)
+		return;
+	n = n_queues(engine);
+	for (slot = 0; slot < n; slot++) {
+		gpu_queue_obey(engine, &engine->queue[slot]);
+		sort(engine, &engine->queue[slot]);
+	}
+	engine->cmd_seq = seq;
+	engine->cmd_known = true;
+}
+
+/* Look for rung doorbells in one word of slots. Return: whether there was one. */
+static bool hear_word(struct gpu_engine *engine, uint32_t word)
+{
+	uint64_t left = engine->idle[word];
+	bool heard = false;
+
+	for (; left; left &= left - 1) {
+		uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(left);
+
+		if (!gpu_doorbell_take(engine, slot))
+			continue;
+		engine->queue[slot].idle = false;
+		sort(engine, &engine->queue[slot]);
+		heard = true;
+	}
+	return heard;
+}
+
+static uint32_t n_words(const struct gpu_engine *engine)
+{
+	return (n_queues(engine) + 63) / 64;
+}
+
+/* A share of them while there is other work, so that the idle ones cost those that are not little.
+ */
+static void hear_some(struct gpu_engine *engine)
+{
+	if (engine->look_at >= n_words(engine))
+		engine->look_at = 0;
+	hear_word(engine, engine->look_at++);
+}
+
+static bool hear_all(struct gpu_engine *engine)
+{
+	uint32_t word, n = n_words(engine);
+	bool heard = false;
+
+	for (word = 0; word < n; word++)
+		heard |= hear_word(engine, word);
+	return heard;
+}
+
+static unsigned int serve(struct gpu_engine *engine, struct gpu_queue *q)
+{
+	static const int budget[GPU_LEVELS] = {
+		[GPU_LEVEL_LOW] = GPU_STEP_BUDGET / 4,
+		[GPU_LEVEL_NORMAL] = GPU_STEP_BUDGET,
+		[GPU_LEVEL_HIGH] = GPU_STEP_BUDGET * 4,
+	};
+	unsigned int found;
+
+	if (!gpu_runlist_enter(engine, q))
+		return GPU_STEP_WAITING;
+	found = gpu_queue_service(&engine->worker[0], q, budget[level_of(q)]);
+	gpu_runlist_turn(engine, q, q->blocked);
+	sort(engine, q);
+	return found;
+}
+
+static unsigned int serve_level(struct gpu_engine *engine, unsigned int level)
+{
+	uint32_t word, n = n_words(engine);
 	unsigned int found = 0;
 
+	for (word = 0; word < n; word++) {
+		uint64_t left = engine->active[level][word];
+
+		for (; left && !must_quit(engine); left &= left - 1)
+			found |= serve(engine,
+				       &engine->queue[word * 64 + (uint32_t)__builtin_ctzll(left)]);
+	}
+	return found;
+}
+
+static unsigned int serve_all(struct gpu_engine *engine)
+{
+	unsigned int level, found = 0;
+
+	for (level = GPU_LEVELS; level--;)
+		found |= serve_level(engine, level);
+	return found;
+}
+
+unsigned int gpu_engine_step(struct gpu_engine *engine)
+{
+	unsigned int found;
+
+	engine->mapped_ready = false;
 	gpu_trace_look(&engine->worker[0]);
-	for (slot = 0; slot < n && !must_quit(engine); slot++)
-		found |= gpu_queue_service(&engine->worker[0], &engine->queue[slot]);
+	obey_all(engine);
+	hear_some(engine);
+	found = serve_all(engine);
+	if (!(found & GPU_STEP_WORKED) && hear_all(engine))
+		found |= serve_all(engine);
 	if (engine->worker[0].tracing && !(found & GPU_STEP_WORKED))
 		gpu_trace_flush(&engine->worker[0]);
+	if (engine->mapped_ready)
+		found |= GPU_STEP_WORKED;
 	return must_quit(engine) ? found | GPU_STEP_QUIT : found;
+}
+
+static bool word_pending(const struct gpu_engine *engine, uint32_t word)
+{
+	uint64_t active = 0, left;
+
+	for (unsigned int i = 0; i < GPU_LEVELS; i++)
+		active |= engine->active[i][word];
+	for (left = active; left; left &= left - 1) {
+		if (!engine->queue[word * 64 + (uint32_t)__builtin_ctzll(left)].blocked)
+			return true;
+	}
+	for (left = engine->idle[word]; left; left &= left - 1) {
+		if (gpu_doorbell_rung(engine, word * 64 + (uint32_t)__builtin_ctzll(left)))
+			return true;
+	}
+	return false;
 }
 
 bool gpu_engine_pending(struct gpu_engine *engine)
 {
-	uint32_t slot, n = n_queues(engine);
+	uint32_t word, n = n_words(engine);
 
-	for (slot = 0; slot < n; slot++) {
-		if (gpu_doorbell_pending(&engine->worker[0], &engine->queue[slot]))
+	if (!engine->cmd_known || must_quit(engine) ||
+	    atomic_load_explicit(&engine->ctrl->cmd_seq, memory_order_acquire) != engine->cmd_seq)
+		return true;
+	for (word = 0; word < n; word++) {
+		if (word_pending(engine, word))
 			return true;
 	}
-	return must_quit(engine);
+	return false;
+}
+
+uint32_t gpu_engine_rings(const struct gpu_engine *engine)
+{
+	return engine->rings;
 }
 
 void gpu_engine_set_state(struct gpu_engine *engine, enum gpu_engine_state state)

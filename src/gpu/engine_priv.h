@@ -29,7 +29,7 @@
 #include "gpu/tlb.h"
 
 /* Packets of one queue before the next one has its turn; a piece of a long one counts as four. */
-#define GPU_STEP_BUDGET  16
+#define GPU_STEP_BUDGET  16 /* of a queue of normal priority, see engine.c */
 #define GPU_STEP_PIECE   4
 #define GPU_BOUNCE_BYTES 4096
 #define GPU_IB_DEPTH     4
@@ -57,6 +57,12 @@ struct gpu_ib {
 	uint32_t pos;
 };
 
+/* How urgent a queue is: what the kernel makes of KFD's priorities. */
+enum gpu_level { GPU_LEVEL_LOW, GPU_LEVEL_NORMAL, GPU_LEVEL_HIGH, GPU_LEVELS };
+
+/* Where a compute queue is on its GPU's run list. */
+enum gpu_place { GPU_PLACE_NOWHERE, GPU_PLACE_WAITING, GPU_PLACE_MAPPED };
+
 /* struct gpu_queue - what the engine remembers of a slot of the control block */
 struct gpu_queue {
 	struct gpu_ctrl_queue *cq;
@@ -66,16 +72,15 @@ struct gpu_queue {
 	bool running;
 	bool kept;    /* the slot was not free: the next RUN may go on with the packet */
 	bool blocked; /* the last step ended in -EAGAIN, of a packet or of its interrupt */
-	bool idle;    /* the last step ended in -ENODATA */
+	bool idle;    /* there was no packet, and the doorbell was at rest afterwards */
 	/* as of its start */
 	uint32_t type, gpu;
 	uint64_t ring_va, ring_bytes;
 	uint64_t rptr_va, wptr_va;
 	/* progress */
 	uint64_t rptr;
-	uint64_t seen_wptr; /* everything up to here was looked at */
-	uint64_t done;      /* of the packet at hand, in its own unit */
-	uint64_t skip;      /* words behind the packet that belong to it: it skipped them */
+	uint64_t done; /* of the packet at hand, in its own unit */
+	uint64_t skip; /* words behind the packet that belong to it: it skipped them */
 	uint32_t polls;
 	uint32_t depth; /* of @ib */
 	struct gpu_ib ib[GPU_IB_DEPTH];
@@ -87,7 +92,12 @@ struct gpu_queue {
 	uint32_t trace_epoch; /* see gpu/trace.h, as the next */
 	uint64_t trace_begin_ns, trace_wait_ns; /* since when the packet is executed, or waits; 0: not */
 	uint64_t trace_bytes; /* that it has moved */
-	uint32_t n_irqs; /* raised by packets, but not in the interrupt ring yet */
+	/* the run list's */
+	enum gpu_place place;
+	uint32_t on_gpu;     /* whose list it is on */
+	uint32_t turns;      /* since it was mapped */
+	uint32_t prev, next; /* of those who wait: slots */
+	uint32_t n_irqs;     /* raised by packets, but not in the interrupt ring yet */
 	struct gpu_irq irq[GPU_QUEUE_IRQS];
 };
 
@@ -106,6 +116,20 @@ struct gpu_worker {
 	_Alignas(64) unsigned char bounce[GPU_BOUNCE_BYTES];
 };
 
+/* struct gpu_door - where a queue's doorbell is */
+struct gpu_door {
+	uint64_t word; /* host address; 0: nowhere */
+	bool narrow;   /* of 4 bytes */
+};
+
+/* struct gpu_runlist - one GPU's, see runlist.h */
+struct gpu_runlist {
+	uint32_t n_mapped, n_waiting;
+	uint32_t first, last; /* of those who wait: slots; valid if there are any */
+};
+
+#define GPU_SLOT_WORDS (GPU_MAX_QUEUES / 64)
+
 struct gpu_engine {
 	struct gpu_ctrl *ctrl;
 	const struct gpu_pt_table *pt;
@@ -116,6 +140,15 @@ struct gpu_engine {
 	const struct gpu_mem_ops *mem;
 	void *cookie;
 	unsigned int n_workers;
+	uint32_t cmd_seq;  /* every change of want before this one was obeyed */
+	bool cmd_known;    /* @cmd_seq is valid */
+	bool mapped_ready; /* the run list has let somebody in since the step began */
+	uint32_t look_at;  /* word of @idle to be looked at next */
+	uint32_t rings;    /* doorbells taken */
+	uint64_t active[GPU_LEVELS][GPU_SLOT_WORDS]; /* slots to be served */
+	uint64_t idle[GPU_SLOT_WORDS];               /* slots that wait for their doorbell */
+	struct gpu_runlist runlist[GPU_MAX_GPUS];
+	struct gpu_door door[GPU_MAX_QUEUES];
 	struct gpu_worker worker[GPU_MAX_WORKERS];
 	struct gpu_queue queue[GPU_MAX_QUEUES];
 	uint32_t uconfig[GPU_MAX_GPUS][GPU_UCONFIG_REGS]; /* registers as packets set them */

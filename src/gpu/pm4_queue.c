@@ -12,7 +12,6 @@ static int open_ring(struct gpu_worker *w, struct gpu_queue *q, struct gpu_strea
 	e = gpu_ring_wptr(w, q, &wptr);
 	if (e)
 		return e;
-	q->seen_wptr = wptr;
 	q->rptr %= words;
 	have = (wptr % words + words - q->rptr) % words;
 	gpu_stream_ring(q, q->rptr * 4, have * 4, ret);
@@ -36,15 +35,4 @@ int gpu_pm4_queue_step(struct gpu_worker *w, struct gpu_queue *q)
 		return e;
 	q->done = 0;
 	return gpu_ring_publish(w, q, (q->rptr + words) % (q->ring_bytes / 4));
-}
-
-int gpu_pm4_queue_pending(struct gpu_worker *w, const struct gpu_queue *q)
-{
-	uint64_t wptr;
-	int e;
-
-	e = gpu_ring_wptr(w, q, &wptr);
-	if (e)
-		return e;
-	return wptr == q->seen_wptr ? -ENODATA : 0;
 }

@@ -8,7 +8,7 @@
  * Positions are dwords. The write pointer is a 64-bit word that only grows (32 bits
  * and wrapped before gfx9), the read pointer a 32-bit word below the ring's size; both
  * are compared modulo the ring, so that equal means empty and a full ring has one
- * dword left. The doorbell is only a wake-up.
+ * dword left.
  *
  * The read pointer is written once everything that a packet wrote can be seen, and
  * before the packet's interrupt is raised. An indirect buffer belongs to the packet
@@ -17,7 +17,5 @@
 #include "gpu/engine_priv.h"
 
 int gpu_pm4_queue_step(struct gpu_worker *w, struct gpu_queue *q);
-/* 0: there may be a packet that no step has looked at; -ENODATA, -EFAULT. */
-int gpu_pm4_queue_pending(struct gpu_worker *w, const struct gpu_queue *q);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/queue.h"
 #include "gpu/aql.h"
+#include "gpu/doorbell.h"
 #include "gpu/irq.h"
 #include "gpu/pm4_queue.h"
 #include "gpu/regs.h"
+#include "gpu/ring.h"
 #include "gpu/sdma.h"
 #include "gpu/trace.h"
 #include "spec/aql.h"
@@ -41,13 +43,15 @@ static bool take_parameters(struct gpu_queue *q)
 	return q->ring_va == va && q->ring_bytes == bytes && q->rptr == rptr;
 }
 
-static void start(const struct gpu_engine *e, struct gpu_queue *q, bool resumed)
+static void start(struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 {
 	bool same_packet = take_parameters(q);
 
 	q->running = q->gpu < e->n_gpus && ring_usable(q) &&
 		     atomic_load_explicit(&q->cq->error, memory_order_acquire) == GPU_QERR_NONE;
 	q->blocked = false;
+	q->idle = false;
+	gpu_doorbell_bind(e, q->slot);
 	/* A queue that has completed nothing is a new one, or sets its registers again. */
 	if (!resumed && !atomic_load_explicit(&q->cq->packets, memory_order_relaxed))
 		gpu_regs_reset(q);
@@ -60,7 +64,7 @@ static void start(const struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 }
 
 /* Do what the driver wants of the queue, if that is new, and say that it is done. */
-static void obey(const struct gpu_engine *e, struct gpu_queue *q)
+void gpu_queue_obey(struct gpu_engine *e, struct gpu_queue *q)
 {
 	uint32_t seq = atomic_load_explicit(&q->cq->want_seq, memory_order_acquire);
 	uint32_t want;
@@ -95,12 +99,16 @@ static void give_up(struct gpu_worker *w, struct gpu_queue *q, int err)
 	atomic_store_explicit(&q->cq->error, error, memory_order_release);
 }
 
-/* The first packet of a queue that speaks another dialect stops it, rather than do something else. */
+/* The first packet of a queue that speaks another dialect stops it, rather than do something else.
+ */
 static int step_foreign(struct gpu_worker *w, struct gpu_queue *q)
 {
-	int e = q->type == GPU_QUEUE_PM4 ? gpu_pm4_queue_pending(w, q) : gpu_sdma_pending(w, q);
+	uint64_t wptr;
+	int e = gpu_ring_wptr(w, q, &wptr);
 
-	return e ? e : gpu_bad(w, 0, 0, 0);
+	if (e)
+		return e;
+	return wptr == q->rptr ? -ENODATA : gpu_bad(w, 0, 0, 0);
 }
 
 static int step(struct gpu_worker *w, struct gpu_queue *q)
@@ -153,15 +161,14 @@ static unsigned int end_turn(struct gpu_queue *q, enum gpu_queue_activity activi
 	return activity == GPU_QUEUE_WAITS ? found | GPU_STEP_WAITING : found;
 }
 
-unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q)
+unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q, int budget)
 {
-	int budget = GPU_STEP_BUDGET;
 	unsigned int found = 0;
 
 	while (budget > 0) {
 		int e;
 
-		obey(w->engine, q);
+		gpu_queue_obey(w->engine, q);
 		q->blocked = gpu_irq_deliver(w, q) == -EAGAIN;
 		if (q->blocked)
 			return end_turn(q, GPU_QUEUE_WAITS, found);
@@ -169,12 +176,13 @@ unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q)
 			return end_turn(q, GPU_QUEUE_IDLE, found);
 		e = __builtin_expect(w->tracing, false) ? traced_section(w, q) : section(w, q);
 		q->blocked = e == -EAGAIN;
-		q->idle = e == -ENODATA;
-		if (q->idle)
-			return end_turn(q, GPU_QUEUE_IDLE, found);
 		if (q->blocked)
 			return end_turn(q, GPU_QUEUE_WAITS, found);
-		found = GPU_STEP_WORKED;
+		q->idle = e == -ENODATA && !gpu_doorbell_take(w->engine, q->slot);
+		if (q->idle)
+			return end_turn(q, GPU_QUEUE_IDLE, found);
+		if (e != -ENODATA)
+			found = GPU_STEP_WORKED;
 		budget -= e == -EINPROGRESS ? GPU_STEP_PIECE : 1;
 	}
 	/* The last packet's interrupt is not kept for the next turn. */

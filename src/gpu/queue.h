@@ -15,7 +15,14 @@
  */
 #include "gpu/engine_priv.h"
 
-/* Run some packets of @q. Return: enum gpu_step bits. */
-unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q);
+/* Do what the driver wants of the queue, if that is new, and say that it is done. */
+void gpu_queue_obey(struct gpu_engine *engine, struct gpu_queue *q);
+/* Run packets of @q, as many as @budget allows. Return: enum gpu_step bits. */
+unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q, int budget);
+/* Whether a turn of @q would do anything, or find out that it cannot yet. */
+static inline bool gpu_queue_has_work(const struct gpu_queue *q)
+{
+	return q->n_irqs || (q->running && !q->idle);
+}
 
 #endif

@@ -255,7 +255,6 @@ static int open_ring(struct gpu_worker *w, struct gpu_queue *q, struct gpu_strea
 		return e;
 	wptr = VKF_ALIGN_DOWN(wptr, (uint64_t)4);
 	d = distance(q, wptr);
-	q->seen_wptr = wptr;
 	if (wptr - q->rptr != d)
 		q->rptr = wptr - d;
 	gpu_stream_ring(q, q->rptr, d, ret);
@@ -296,15 +295,4 @@ int gpu_sdma_step(struct gpu_worker *w, struct gpu_queue *q)
 	if (!e)
 		e = op->run(w, q, &s, p);
 	return e ? e : complete(w, q, words);
-}
-
-int gpu_sdma_pending(struct gpu_worker *w, const struct gpu_queue *q)
-{
-	uint64_t wptr;
-	int e;
-
-	e = gpu_ring_wptr(w, q, &wptr);
-	if (e)
-		return e;
-	return VKF_ALIGN_DOWN(wptr, (uint64_t)4) == q->seen_wptr ? -ENODATA : 0;
 }

@@ -10,8 +10,8 @@
  * pointers wrap: the queue goes on at the same place and ends at the write pointer.
  *
  * Differences from the hardware, on purpose: a register poll other than the HDP
- * flush, an atomic other than ADD64, misaligned fences, polls and atomics, an
- * indirect buffer in an indirect buffer are bad packets; the interval of a poll is
+ * flush, misaligned fences, polls, fills and atomics, an indirect buffer in an
+ * indirect buffer are bad packets; the interval of a poll is
  * ignored (a poll is repeated whenever the engine steps), and one that runs out of
  * retries lets the queue go on.
  */
@@ -19,7 +19,5 @@
 
 /* One packet of @q, or a piece of one. See engine_priv.h for the results. */
 int gpu_sdma_step(struct gpu_worker *w, struct gpu_queue *q);
-/* Whether the ring holds something that no step has looked at: 0, -ENODATA, -EFAULT. */
-int gpu_sdma_pending(struct gpu_worker *w, const struct gpu_queue *q);
 
 #endif

@@ -54,9 +54,7 @@ static const struct kfd_ioctl_row rows[] = {
 	ROW(0x06, "GET_PROCESS_APERTURES", kfd_ioctl_get_process_apertures_args, OUT, kfd_get_apertures,
 	    FAITHFUL, ""),
 	ROW(0x07, "UPDATE_QUEUE", kfd_ioctl_update_queue_args, IN, kfd_update_queue,
-	    PARTIAL,
-	    "percentage 0 stops a queue; other shares and the priority are kept but do not "
-	    "schedule"),
+	    FAITHFUL, ""),
 	ROW(0x08, "CREATE_EVENT", kfd_ioctl_create_event_args, INOUT, kfd_create_event,
 	    FAITHFUL, ""),
 	ROW(0x09, "DESTROY_EVENT", kfd_ioctl_destroy_event_args, IN, kfd_destroy_event,

@@ -139,6 +139,7 @@ static int load(struct kfd_process *p, struct request *rq)
 		.ring_bytes = q->ring_bytes,
 		.rptr_va = q->rptr_va,
 		.wptr_va = q->wptr_va,
+		.priority = q->priority,
 	};
 	int slot;
 
@@ -388,6 +389,7 @@ static int update_locked(struct kfd_process *p, const struct kfd_ioctl_update_qu
 	r = set_ring(p, q, a->ring_base_address, a->ring_size);
 	q->percent = a->queue_percentage & PERCENT_MASK;
 	q->priority = a->queue_priority;
+	machine_queue_set_priority(p->mc, q->slot, q->priority);
 	r2 = kfd_queue_apply(p, q);
 	vkf_mutex_unlock(&p->queue_lock);
 	return r ? r : r2;

@@ -165,6 +165,8 @@ static void init_ctrl(struct machine_client *mc)
 		ctrl->vm[i].clock_khz = MACHINE_GPU_CLOCK_KHZ;
 		ctrl->vm[i].dialect = p->gpus[i].asic.gfx_target / 10000 == 9 ? GPU_DIALECT_GFX9
 									      : GPU_DIALECT_OTHER;
+		ctrl->vm[i].doorbell_bytes = p->gpus[i].asic.doorbell64 ? 8 : 4;
+		ctrl->vm[i].cp_queues = p->gpus[i].asic.cp_queues;
 		ctrl->vm[i].va_limit = (UINT64_C(1) << p->gpus[i].asic.va_bits) - 1;
 	}
 	ctrl->version = GPU_CTRL_VERSION;
@@ -303,6 +305,7 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 	hw->doorbell = (uint32_t)machine_doorbell_offset(q->gpu) + q->doorbell;
 	hw->rptr_va = q->rptr_va;
 	hw->wptr_va = q->wptr_va;
+	atomic_store(&hw->priority, q->priority);
 	atomic_store(&hw->ring_va, q->ring_va);
 	atomic_store(&hw->ring_bytes, q->ring_bytes);
 	atomic_store(&hw->rptr, 0);
@@ -373,6 +376,11 @@ int machine_queue_unload(struct machine_client *mc, int slot)
 	vkf_bit_clear(mc->used, (unsigned int)slot);
 	vkf_mutex_unlock(&mc->lock);
 	return r;
+}
+
+void machine_queue_set_priority(struct machine_client *mc, int slot, uint32_t priority)
+{
+	atomic_store(&slot_queue(mc, slot)->priority, priority);
 }
 
 unsigned int machine_queue_error(struct machine_client *mc, int slot)

@@ -114,6 +114,7 @@ struct machine_queue {
 	uint32_t queue_id;
 	uint32_t doorbell;           /* byte offset in the GPU's doorbell slice */
 	uint64_t ring_va, ring_bytes, rptr_va, wptr_va;
+	uint32_t priority;           /* KFD's, 0 to 15 */
 };
 
 /* Load a queue into a hardware slot, running or stopped. Return: the slot, or -ENOSPC. */
@@ -126,6 +127,8 @@ int machine_queue_run(struct machine_client *mc, int slot, bool run);
 int machine_queues_run(struct machine_client *mc, const int *slots, unsigned int n, bool run);
 /* Another ring; only while stopped. */
 void machine_queue_set_ring(struct machine_client *mc, int slot, uint64_t va, uint64_t bytes);
+/* How urgent it is from now on; running or not. */
+void machine_queue_set_priority(struct machine_client *mc, int slot, uint32_t priority);
 /* Stop it and free its slot. Return: as machine_queue_run(); the slot is freed in any case. */
 int machine_queue_unload(struct machine_client *mc, int slot);
 /* enum gpu_queue_error, and how many packets it has completed. */

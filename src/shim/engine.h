@@ -82,6 +82,7 @@ struct engine {
 	bool lingers;                       /* looks on after its last work, instead of sleeping */
 	unsigned int linger_credit, n_hurries;
 	struct engine_landing landing[ENGINE_LANDINGS];
+	uint32_t rings;                     /* taken when it was last asked whether they landed */
 };
 
 /* engine_loop.c */

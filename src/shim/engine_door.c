@@ -9,7 +9,8 @@
  *
  * A store that faulted happens only when its thread runs again. To protect the page
  * before that would make it fault again and again, so what was let go is remembered
- * until its word has changed, or a scheduling slice has passed.
+ * until its word has changed, a doorbell was taken, which puts its word back as it was,
+ * or a scheduling slice has passed. To take one for another costs no more than a fault.
  *
  * Only pages that truly are doorbells may be protected: the kernel would refuse to
  * read a file into them. A mapping may have been replaced by something else since it
@@ -214,6 +215,7 @@ void engine_door_disarm(struct engine *e)
 
 bool engine_door_landed(struct engine *e, uint64_t now)
 {
+	uint32_t taken = gpu_engine_rings(e->gpu) - e->rings;
 	bool all = true;
 
 	for (unsigned int i = 0; i < ENGINE_LANDINGS; i++) {
@@ -223,10 +225,15 @@ bool engine_door_landed(struct engine *e, uint64_t now)
 		if (!l->addr)
 			continue;
 		if (now >= l->until_ns ||
-		    (l->addr > 1 && (e->mem->load64(e, (const void *)l->addr, &v) || v != l->old)))
+		    (l->addr > 1 && (e->mem->load64(e, (const void *)l->addr, &v) || v != l->old))) {
 			l->addr = 0;
-		else
+		} else if (taken) {
+			l->addr = 0;
+			taken--;
+		} else {
 			all = false;
+		}
 	}
+	e->rings = gpu_engine_rings(e->gpu);
 	return all;
 }

@@ -261,6 +261,7 @@ static struct gpu_engine *reset_world(void)
 	world.ctrl->vm[0].root = 1;
 	world.ctrl->vm[0].va_limit = UINT64_C(0xffffffffffff);
 	world.ctrl->vm[0].clock_khz = 100000;
+	world.ctrl->vm[0].doorbell_bytes = 8;
 	world.lost_page = PAGES;
 	world.moved = 0;
 	memset(world.arena, 0, 0x20000);
@@ -283,6 +284,7 @@ static void set_want(enum gpu_queue_want want)
 {
 	world.ctrl->queue[0].want = want;
 	world.ctrl->queue[0].want_seq++;
+	world.ctrl->cmd_seq++;
 }
 
 static struct gpu_ctrl_queue *make_queue(enum gpu_queue_type type, const uint8_t *header)
@@ -313,6 +315,8 @@ static void disturb(const uint8_t *header, unsigned int step)
 		set_want(GPU_WANT_STOP);
 		set_want(GPU_WANT_RUN);
 	}
+	if (step % 3 == 0)
+		*(uint64_t *)world.bar = step;
 	if (header[7] && step % header[7] == 0)
 		world.ctrl->vm[0].generation++;
 	/* The driver takes the interrupts, late. */

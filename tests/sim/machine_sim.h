@@ -108,7 +108,7 @@ struct msim_process {
 	void *engine_storage;
 	struct vkf_task *engine_task;
 	bool armed;         /* a doorbell's store would wake it */
-	uint64_t n_wakes;   /* how often it let stores through */
+	unsigned int n_ringing; /* threads whose store waits to be let through */
 	unsigned int grace; /* how often a killed engine still does something; 0: no end */
 	jmp_buf engine_end;
 	uint64_t *gone; /* a bit for each page of the arena that was given back */

@@ -143,9 +143,17 @@ static const struct gpu_engine_ops engine_ops = {
 	.relax = engine_relax,
 };
 
+/* Stores that were let go have landed, or had their time. */
+static void engine_let_land(struct msim_process *p)
+{
+	for (unsigned int i = 0; p->n_ringing && !p->dying && i < 100; i++)
+		vkf_relax();
+}
+
 /* Arm, look again, sleep: a doorbell before the look is seen, one after it wakes. */
 static void engine_rest(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t cmd_seq)
 {
+	engine_let_land(p);
 	p->armed = true;
 	gpu_engine_set_state(p->engine, GPU_ENGINE_ASLEEP);
 	vkf_point("asleep");
@@ -153,7 +161,6 @@ static void engine_rest(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t 
 		vkf_park(VKF_FOREVER);
 	gpu_engine_set_state(p->engine, GPU_ENGINE_RUNNING);
 	p->armed = false;
-	p->n_wakes++;
 	engine_may_die(p);
 }
 
@@ -220,18 +227,19 @@ void msim_start_engine(struct msim_process *p)
 		msim_fail(p->m, "no memory for an engine");
 }
 
-/* As under userfaultfd: the store waits until the engine has let it through, once. */
+/* As under userfaultfd: the store waits until the engine has let it through. */
 void msim_ring(struct msim_thread *t, volatile uint64_t *doorbell, uint64_t value)
 {
 	struct msim_process *p = t->process;
-	uint64_t seen = p->n_wakes;
 
 	vkf_point("doorbell");
-	while (p->armed && p->n_wakes == seen && !p->dying) {
+	p->n_ringing++;
+	while (p->armed && !p->dying) {
 		vkf_unpark(p->engine_task);
 		vkf_relax();
 	}
 	*doorbell = value;
+	p->n_ringing--;
 }
 
 void msim_end_engine(struct msim_process *p)

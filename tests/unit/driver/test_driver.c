@@ -859,11 +859,30 @@ static void a_client_goes_without_waiting_for_its_engine(void **state)
 	assert_true(now_ms() - begin < 1500);
 }
 
+static void a_queues_priority_is_the_hardwares(void **state)
+{
+	struct kfd_ioctl_update_queue_args args = { .queue_percentage = 100, .queue_priority = 15 };
+	struct user_queue q;
+	struct prog p;
+
+	prog_start(&p);
+	queue_prepare(&p, 0, KFD_IOC_QUEUE_TYPE_COMPUTE_AQL, 1, &q);
+	q.args.queue_priority = 3;
+	assert_int_equal(queue_create(&p, &q), 0);
+	assert_int_equal(a.ctrl->queue[0].priority, 3);
+	args.queue_id = q.args.queue_id;
+	args.ring_base_address = q.args.ring_base_address;
+	args.ring_size = q.args.ring_size;
+	assert_int_equal(uapi_ioctl(p.kfd, K_UPDATE_QUEUE, &args), 0);
+	assert_int_equal(a.ctrl->queue[0].priority, 15);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(ids_are_never_used_again),
+		T(a_queues_priority_is_the_hardwares),
 		T(clients_are_shown_oldest_first),
 		T(what_a_client_has_is_shown),
 		T(regions_too_small_make_no_client),

@@ -183,6 +183,8 @@ static void init_ctrl(struct gpu_ctrl *ctrl)
 	ctrl->bar_bytes = BAR_BYTES;
 	for (i = 0; i < 2; i++) {
 		ctrl->vm[i].clock_khz = 100000;
+		ctrl->vm[i].doorbell_bytes = 8;
+		ctrl->vm[i].cp_queues = 24;
 		ctrl->vm[i].va_limit = FX_VA_LIMIT;
 	}
 }
@@ -330,6 +332,8 @@ struct gpu_ctrl_queue *fx_queue_at(struct fixture *fx, uint32_t slot, enum gpu_q
 	cq->type = type;
 	cq->gpu = 0;
 	cq->queue_id = slot;
+	cq->doorbell = slot * 8;
+	cq->priority = 7;
 	cq->ring_va = FX_VA(ring_off);
 	cq->ring_bytes = ring_bytes;
 	cq->wptr_va = FX_VA(queue_off + FX_WPTR - FX_QUEUE);
@@ -364,12 +368,20 @@ void fx_sdma(struct fixture *fx, const uint32_t *words, unsigned int n)
 	for (i = 0; i < n; i++)
 		*fx_words(fx, FX_RING + (wptr + i * 4) % ring) = words[i];
 	*fx_u64(fx, FX_WPTR) = wptr + n * 4;
+	fx_ring(fx, 0);
+}
+
+void fx_ring(struct fixture *fx, uint32_t slot)
+{
+	*(volatile uint64_t *)(fx->bar + fx->ctrl->queue[slot].doorbell) = 0;
 }
 
 unsigned int fx_run(struct fixture *fx)
 {
 	unsigned int found, i;
 
+	for (i = 0; i < VKF_MIN(fx->ctrl->n_queues, GPU_MAX_QUEUES); i++)
+		fx_ring(fx, i);
 	for (i = 0; i < MAX_STEPS; i++) {
 		found = gpu_engine_step(fx->engine);
 		if (!(found & GPU_STEP_WORKED))

@@ -82,7 +82,9 @@ struct gpu_ctrl_queue *fx_queue_at(struct fixture *fx, uint32_t slot, enum gpu_q
 void fx_want(struct fixture *fx, struct gpu_ctrl_queue *cq, enum gpu_queue_want want);
 /* Append words to the SDMA ring of slot 0 and move its write pointer. */
 void fx_sdma(struct fixture *fx, const uint32_t *words, unsigned int n);
-/* Step until nothing works any more (a bounded number of times). Return: the last step's bits. */
+/* Store to the doorbell of a slot. */
+void fx_ring(struct fixture *fx, uint32_t slot);
+/* Ring all doorbells, then step until nothing works any more (a bounded number of times). Return: the last step's bits. */
 unsigned int fx_run(struct fixture *fx);
 /* Take the oldest interrupt; false: there is none. */
 bool fx_irq(struct fixture *fx, struct gpu_irq *ret);

@@ -145,6 +145,8 @@ static void test_an_invalid_slot_stops_the_reading(void **state)
 	assert_int_equal(*fx_u64(fx, FX_RPTR), 0);
 	assert_false(gpu_engine_pending(fx->engine));
 	*fx_words(fx, FX_RING) = 3;
+	assert_false(gpu_engine_pending(fx->engine));
+	fx_ring(fx, 0);
 	assert_true(gpu_engine_pending(fx->engine));
 	assert_int_equal(fx_run(fx), 0);
 	assert_int_equal(*fx_u64(fx, FX_RPTR), 2);

@@ -2,108 +2,99 @@
 #include "packets.h"
 #include "gpu/doorbell.h"
 
-static bool pending(struct fixture *fx)
+static volatile uint64_t *door(struct fixture *fx, uint32_t slot)
 {
-	return gpu_doorbell_pending(&fx->engine->worker[0], &fx->engine->queue[0]);
+	return (volatile uint64_t *)(fx->bar + fx->ctrl->queue[slot].doorbell);
 }
 
-static void test_a_queue_that_was_never_looked_at_is_pending(void **state)
+static void test_any_value_rings_even_the_same_again(void **state)
 {
-	struct fixture *fx = *state;
-
-	fx_queue(fx, GPU_QUEUE_SDMA);
-	assert_true(pending(fx));
-	fx_run(fx);
-	assert_false(pending(fx));
-}
-
-static void test_a_moved_write_pointer_is_pending_until_a_step(void **state)
-{
+	static const uint64_t values[] = { 0, 0, 5, 5, UINT64_MAX - 1, UINT64_C(0xffffffff) };
 	struct fixture *fx = *state;
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
 	fx_run(fx);
-	FX_SDMA(fx, S_NOP(0));
-	assert_true(pending(fx));
-	assert_true(pending(fx));
-	fx_run(fx);
-	assert_false(pending(fx));
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(values); i++) {
+		assert_false(gpu_doorbell_rung(fx->engine, 0));
+		assert_false(gpu_doorbell_take(fx->engine, 0));
+		*door(fx, 0) = values[i];
+		assert_true(gpu_doorbell_rung(fx->engine, 0));
+		assert_true(gpu_doorbell_take(fx->engine, 0));
+		assert_int_equal(*door(fx, 0), GPU_DOORBELL_REST);
+	}
 }
 
-static void test_the_doorbell_itself_says_nothing(void **state)
+static void test_half_a_store_rings(void **state)
 {
 	struct fixture *fx = *state;
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
 	fx_run(fx);
-	*(uint64_t *)(fx->bar + fx->ctrl->queue[0].doorbell) = 16;
-	assert_false(pending(fx));
+	*(volatile uint32_t *)door(fx, 0) = 16;
+	assert_true(gpu_doorbell_take(fx->engine, 0));
+	assert_int_equal(*door(fx, 0), GPU_DOORBELL_REST);
 }
 
-static void test_an_aql_packet_is_pending_once_its_type_is_there(void **state)
+static void test_narrow_doorbells_have_their_own_word(void **state)
 {
 	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_AQL);
+	volatile uint32_t *word = (volatile uint32_t *)fx->bar;
 
-	fx_queue(fx, GPU_QUEUE_AQL);
-	fx_run(fx);
-	*fx_u64(fx, FX_WPTR) = 1;
-	assert_false(pending(fx));
-	*fx_words(fx, FX_RING) = 3;
-	assert_true(pending(fx));
-	fx_run(fx);
-	assert_false(pending(fx));
+	fx->ctrl->vm[0].doorbell_bytes = 4;
+	cq->doorbell = 4;
+	gpu_doorbell_bind(fx->engine, 0);
+	word[0] = word[1] = word[2] = 7;
+	assert_true(gpu_doorbell_take(fx->engine, 0));
+	assert_int_equal(word[0], 7);
+	assert_int_equal(word[1], UINT32_MAX);
+	assert_int_equal(word[2], 7);
+	assert_false(gpu_doorbell_rung(fx->engine, 0));
 }
 
-static void test_a_blocked_queue_is_not_pending(void **state)
-{
-	struct fixture *fx = *state;
-
-	fx_queue(fx, GPU_QUEUE_SDMA);
-	FX_SDMA(fx, S_POLL(3, FX_VA(FX_DATA), 1, 1));
-	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
-	FX_SDMA(fx, S_NOP(0));
-	assert_false(pending(fx));
-}
-
-static void test_a_stopped_queue_is_not_pending(void **state)
+static void test_a_doorbell_that_lies_nowhere_is_never_rung(void **state)
 {
 	struct fixture *fx = *state;
 	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_SDMA);
+	static const uint32_t bad[] = { 4, 1, GPU_MAX_GPUS * GPU_BAR_STRIDE,
+					GPU_MAX_GPUS * GPU_BAR_STRIDE - 4, UINT32_MAX & ~7u };
 
-	fx_want(fx, cq, GPU_WANT_STOP);
-	fx_run(fx);
-	FX_SDMA(fx, S_NOP(0));
-	assert_false(pending(fx));
-	fx_want(fx, cq, GPU_WANT_RUN);
-	assert_true(pending(fx));
+	memset(fx->bar, 0x11, 64);
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(bad); i++) {
+		cq->doorbell = bad[i];
+		gpu_doorbell_bind(fx->engine, 0);
+		assert_false(gpu_doorbell_rung(fx->engine, 0));
+		assert_false(gpu_doorbell_take(fx->engine, 0));
+	}
+	cq->doorbell = GPU_MAX_GPUS * GPU_BAR_STRIDE - 8;
+	gpu_doorbell_bind(fx->engine, 0);
+	assert_true(gpu_doorbell_rung(fx->engine, 0));
+	cq->doorbell = 0;
 }
 
-static void test_what_was_left_before_a_stop_is_pending_after_it(void **state)
+static void test_takings_are_counted(void **state)
 {
 	struct fixture *fx = *state;
-	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_SDMA);
+	uint32_t before;
 
-	FX_SDMA(fx, S_NOP(0));
-	*fx_u64(fx, FX_WPTR) = 4 * (GPU_STEP_BUDGET + 1);
-	assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WORKED);
-	fx_want(fx, cq, GPU_WANT_STOP);
-	assert_int_equal(gpu_engine_step(fx->engine), 0);
-	fx_want(fx, cq, GPU_WANT_RUN);
-	assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WORKED);
-	assert_int_equal(cq->rptr, 4 * (GPU_STEP_BUDGET + 1));
-	assert_false(pending(fx));
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	fx_run(fx);
+	before = gpu_engine_rings(fx->engine);
+	gpu_doorbell_take(fx->engine, 0);
+	assert_int_equal(gpu_engine_rings(fx->engine), before);
+	fx_ring(fx, 0);
+	gpu_doorbell_take(fx->engine, 0);
+	assert_int_equal(gpu_engine_rings(fx->engine), before + 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FX_TEST(test_a_queue_that_was_never_looked_at_is_pending),
-		FX_TEST(test_a_moved_write_pointer_is_pending_until_a_step),
-		FX_TEST(test_the_doorbell_itself_says_nothing),
-		FX_TEST(test_an_aql_packet_is_pending_once_its_type_is_there),
-		FX_TEST(test_a_blocked_queue_is_not_pending),
-		FX_TEST(test_a_stopped_queue_is_not_pending),
-		FX_TEST(test_what_was_left_before_a_stop_is_pending_after_it),
+		FX_TEST(test_any_value_rings_even_the_same_again),
+		FX_TEST(test_half_a_store_rings),
+		FX_TEST(test_narrow_doorbells_have_their_own_word),
+		FX_TEST(test_a_doorbell_that_lies_nowhere_is_never_rung),
+		FX_TEST(test_takings_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,7 @@ static void test_half_a_packet_waits_for_the_rest(void **state)
 	for (i = 0; i < 5; i++) {
 		assert_int_equal(data(fx, 0), 0);
 		put(fx, packet + i, 1);
+	fx_ring(fx, 0);
 		assert_true(gpu_engine_pending(fx->engine));
 		assert_int_equal(fx_run(fx), 0);
 		assert_false(gpu_engine_pending(fx->engine));

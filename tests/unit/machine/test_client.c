@@ -55,11 +55,14 @@ static void the_control_block_tells_the_engine_its_machine(void **state)
 	assert_int_equal(ctrl()->bar_bytes, ctrl()->n_gpus * GPU_BAR_STRIDE);
 	assert_int_equal(ctrl()->vm[0].clock_khz, 100000);
 	assert_int_equal(ctrl()->vm[0].va_limit, (UINT64_C(1) << 40) - 1);
+	assert_int_equal(ctrl()->vm[0].doorbell_bytes, 4);
+	assert_int_equal(ctrl()->vm[0].cp_queues, 24);
 	assert_int_equal(ctrl()->engine, GPU_ENGINE_NONE);
 	assert_int_equal(ctrl()->quit, 0);
 	fx_close();
 	fx_open("mi210x2", sets);
 	assert_int_equal(ctrl()->vm[1].va_limit, (UINT64_C(1) << 48) - 1);
+	assert_int_equal(ctrl()->vm[1].doorbell_bytes, 8);
 	fx_close();
 }
 
@@ -194,12 +197,16 @@ static void a_slot_says_what_the_queue_is(void **state)
 		.ring_bytes = 8192,
 		.rptr_va = 0x2000,
 		.wptr_va = 0x3000,
+		.priority = 11,
 	};
 	uint32_t cmd = ctrl()->cmd_seq;
 	int slot = machine_queue_load(fx.a.mc, &q, false);
 	const struct gpu_ctrl_queue *hw = &ctrl()->queue[slot];
 
 	assert_int_equal(hw->type, GPU_QUEUE_AQL);
+	assert_int_equal(hw->priority, 11);
+	machine_queue_set_priority(fx.a.mc, slot, 3);
+	assert_int_equal(hw->priority, 3);
 	assert_int_equal(hw->gpu, 1);
 	assert_int_equal(hw->queue_id, 42);
 	/* In the BAR region, where each GPU has its slice. */

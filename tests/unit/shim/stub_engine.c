@@ -89,6 +89,11 @@ unsigned int gpu_engine_step(struct gpu_engine *e)
 	return found;
 }
 
+uint32_t gpu_engine_rings(const struct gpu_engine *e)
+{
+	return 0;
+}
+
 bool gpu_engine_pending(struct gpu_engine *e)
 {
 	for (unsigned int i = 0; i < STUB_WORDS; i++)
