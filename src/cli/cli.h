@@ -30,6 +30,7 @@ struct cli_option {
 	const char **ret;     /* where the value goes (a flag: its own name) */
 	const char **list;    /* or: appended here ... */
 	size_t *n_list;       /* ... up to CLI_MAX_SETS */
+	char letter;          /* of one with a value: -o VALUE means the same */
 };
 
 #define CLI_MAX_SETS 64
@@ -67,6 +68,9 @@ void cli_free_names(char **names);
 
 /* ------------------------------------------------ talking to a driver (query.c) */
 
+/* Open a connection of enum wire_kind @kind; it is kept in *@ret_conn, if that is wanted. Return: the
+ * descriptor that the answer carries, or a negative errno. */
+int cli_ask(const char *path, unsigned int kind, const char *name, int *ret_conn);
 /**
  * cli_query() - ask the driver behind socket @path for a text
  *
@@ -90,5 +94,6 @@ int cli_status(int argc, char **argv);
 int cli_dump(int argc, char **argv);
 int cli_machines(int argc, char **argv);
 int cli_features(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 
 #endif

@@ -88,6 +88,25 @@ static int take_option(int argc, char **argv, int i, const struct cli_option *op
 	return store(o, argv[i + 1]) ? -1 : 2;
 }
 
+/* "-o VALUE" or "-oVALUE" at argv[i]. Return: how many words it took, or -1. */
+static int take_letter(int argc, char **argv, int i, const struct cli_option *options, size_t n)
+{
+	const char *word = argv[i] + 1;
+
+	for (size_t k = 0; k < n; k++) {
+		if (!options[k].letter || options[k].letter != word[0])
+			continue;
+		if (word[1])
+			return store(&options[k], word + 1) ? -1 : 1;
+		if (i + 1 < argc)
+			return store(&options[k], argv[i + 1]) ? -1 : 2;
+		cli_error("option '-%c' needs a value: %s", word[0], options[k].value);
+		return -1;
+	}
+	cli_error("unknown option '%s': options begin with two dashes", argv[i]);
+	return -1;
+}
+
 int cli_parse(int argc, char **argv, const struct cli_option *options, size_t n_options)
 {
 	int i = 1;
@@ -97,11 +116,10 @@ int cli_parse(int argc, char **argv, const struct cli_option *options, size_t n_
 
 		if (!strcmp(argv[i], "--"))
 			return i + 1;
-		if (strncmp(argv[i], "--", 2)) {
-			cli_error("unknown option '%s': options begin with two dashes", argv[i]);
-			return -1;
-		}
-		n = take_option(argc, argv, i, options, n_options);
+		if (strncmp(argv[i], "--", 2))
+			n = take_letter(argc, argv, i, options, n_options);
+		else
+			n = take_option(argc, argv, i, options, n_options);
 		if (n < 0)
 			return -1;
 		i += n;

@@ -77,19 +77,27 @@ static char *read_text(int fd, int *ret_err)
 	return text;
 }
 
+int cli_ask(const char *path, unsigned int kind, const char *name, int *ret_conn)
+{
+	struct wire_hello h = { .magic = WIRE_MAGIC, .version = WIRE_VERSION, .kind = kind };
+	int conn = connect_to(path), fd;
+
+	if (conn < 0)
+		return conn;
+	snprintf(h.name, sizeof(h.name), "%s", name);
+	fd = send(conn, &h, sizeof(h), MSG_NOSIGNAL) == sizeof(h) ? receive(conn) : -errno;
+	if (fd >= 0 && ret_conn)
+		*ret_conn = conn;
+	else
+		close(conn);
+	return fd;
+}
+
 char *cli_query(const char *path, const char *name, int *ret_err)
 {
-	struct wire_hello h = { .magic = WIRE_MAGIC, .version = WIRE_VERSION, .kind = WIRE_QUERY };
-	int fd = connect_to(path), text;
+	int text = cli_ask(path, WIRE_QUERY, name, NULL);
 	char *answer;
 
-	if (fd < 0) {
-		*ret_err = fd;
-		return NULL;
-	}
-	snprintf(h.name, sizeof(h.name), "%s", name);
-	text = send(fd, &h, sizeof(h), MSG_NOSIGNAL) == sizeof(h) ? receive(fd) : -errno;
-	close(fd);
 	if (text < 0) {
 		*ret_err = text;
 		return NULL;

@@ -7,7 +7,7 @@
  * session of its own, so that a terminal's signals reach the program alone; it ends
  * when this process has gone and no program is left on it.
  */
-#include "cli/cli.h"
+#include "cli/run.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,15 +27,6 @@
 /* How long the driver may take to end after the program; programs it still serves keep it longer,
  * and it is then left to end by itself. */
 #define LINGER_MS 2000
-
-struct run {
-	const char *machine, *connect, *engine;
-	const char *sets[CLI_MAX_SETS];
-	size_t n_sets;
-	char runtime[PATH_MAX];
-	pid_t driver;
-	int lifetime_fd; /* closed: this process needs the driver no longer */
-};
 
 static volatile sig_atomic_t program_pid;
 
@@ -140,7 +131,7 @@ static int start_driver(struct run *run, const struct machine_profile *profile)
 }
 
 /* The driver has the time it needs to see that everybody is gone; then nothing of it is left. */
-static void end_driver(struct run *run)
+void run_end(struct run *run)
 {
 	struct pollfd pfd = { .events = POLLIN };
 
@@ -188,7 +179,7 @@ static int exit_status(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int run_program(const struct run *run, char **argv)
+int run_program(const struct run *run, char **argv)
 {
 	sigset_t all, before;
 	int status;
@@ -234,7 +225,7 @@ static int check_engine(const char *engine)
 	return CLI_USAGE;
 }
 
-static int prepare(struct run *run, struct machine_profile *profile)
+int run_prepare(struct run *run, struct machine_profile *profile)
 {
 	int r = check_engine(run->engine);
 
@@ -262,10 +253,7 @@ int cli_run(int argc, char **argv)
 	static struct machine_profile profile;
 	struct run run = { .lifetime_fd = -1 };
 	const struct cli_option options[] = {
-		{ "machine", "a name of 'vkfd machines', or a path", &run.machine, NULL, NULL },
-		{ "set", "KEY=VALUE", NULL, run.sets, &run.n_sets },
-		{ "connect", "the socket of a driver that serves", &run.connect, NULL, NULL },
-		{ "engine", "process, thread or none", &run.engine, NULL, NULL },
+		RUN_OPTIONS(run),
 	};
 	int first = cli_parse(argc, argv, options, sizeof(options) / sizeof(options[0])), r;
 
@@ -275,10 +263,10 @@ int cli_run(int argc, char **argv)
 		cli_error("nothing to run: expected vkfd run [OPTIONS] -- CMD [ARGS]");
 		return CLI_USAGE;
 	}
-	r = prepare(&run, &profile);
+	r = run_prepare(&run, &profile);
 	if (r)
 		return r;
 	r = run_program(&run, argv + first);
-	end_driver(&run);
+	run_end(&run);
 	return r;
 }

@@ -192,6 +192,13 @@ static int hello_query(struct conn *c, const struct wire_hello *h)
 	return r ? refuse(c, r) : 0;
 }
 
+static int hello_trace(struct conn *c, const struct wire_hello *h)
+{
+	int r = trace_start(c->server, c);
+
+	return r ? refuse(c, r) : 0;
+}
+
 static int take_hello(struct conn *c, const struct wire_hello *h, size_t len)
 {
 	static int (*const kinds[])(struct conn *, const struct wire_hello *) = {
@@ -199,6 +206,7 @@ static int take_hello(struct conn *c, const struct wire_hello *h, size_t len)
 		[WIRE_FILE] = hello_file,
 		[WIRE_ENGINE] = hello_engine,
 		[WIRE_QUERY] = hello_query,
+		[WIRE_TRACE] = hello_trace,
 	};
 
 	if (len != sizeof(*h) || h->magic != WIRE_MAGIC || h->version != WIRE_VERSION)
@@ -232,6 +240,10 @@ static int take_msg(struct conn *c, const struct wire_msg *m, size_t len)
 		session_cancel(c->session, m->slot, m->seq);
 		return 0;
 	}
+	if (c->kind == WIRE_TRACE && m->op == WIRE_TRACE_END) {
+		trace_end(c->server, c);
+		return 0;
+	}
 	if (c->kind == WIRE_FILE && m->op == WIRE_IDENT) {
 		struct wire_welcome w = { .magic = WIRE_MAGIC };
 
@@ -245,6 +257,7 @@ void conn_close(struct conn *c)
 {
 	struct server *s = c->server;
 
+	trace_end(s, c);
 	if (c->session && c->kind == WIRE_ENGINE) {
 		session_set_engine(c->session, NULL);
 	} else if (c->session) {

@@ -24,7 +24,8 @@ void server_check_idle(struct server *s)
 {
 	bool over = s->stopping || (s->config->lifetime_fd >= 0 && s->lifetime_over);
 
-	if (over && vkf_list_empty(&s->sessions) && !s->n_queries && (s->stopping || !s->n_conns))
+	if (over && vkf_list_empty(&s->sessions) && !s->n_queries && !s->tracer &&
+	    (s->stopping || !s->n_conns))
 		sd_event_exit(s->event, 0);
 }
 
@@ -72,6 +73,7 @@ static int on_reaped(sd_event_source *source, int fd, uint32_t revents, void *us
 	session_collect(s);
 	query_collect(s);
 	conn_resume(s);
+	trace_collect(s);
 	server_check_idle(s);
 	return 0;
 }
@@ -94,6 +96,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 	struct session *session, *next;
 
 	s->stopping = true;
+	trace_end(s, NULL);
 	vkf_list_for_each_safe(session, next, &s->sessions, link)
 		session_end(session);
 	server_check_idle(s);
@@ -190,7 +193,7 @@ static int server_open(struct server *s)
 /* Whatever the loop ended for: every task that it started has ended, too. */
 static void wait_for_tasks(struct server *s)
 {
-	while (!vkf_list_empty(&s->sessions) || s->n_queries) {
+	while (!vkf_list_empty(&s->sessions) || s->n_queries || s->tracer) {
 		struct pollfd p = { .fd = s->reaped_fd, .events = POLLIN };
 		uint64_t n;
 
@@ -198,6 +201,7 @@ static void wait_for_tasks(struct server *s)
 			(void)!read(s->reaped_fd, &n, sizeof(n));
 		session_collect(s);
 		query_collect(s);
+		trace_collect(s);
 	}
 }
 
@@ -234,6 +238,7 @@ int daemon_run(const struct daemon_config *config)
 	vkf_list_init(&s.sessions);
 	vkf_list_init(&s.reaped);
 	vkf_list_init(&s.answered);
+	vkf_list_init(&s.traced);
 	vkf_mutex_init(&s.reaped_lock, VKF_RANK_LEAF);
 	r = driver_create(config->profile, &s.driver);
 	if (!r)

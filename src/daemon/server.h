@@ -25,6 +25,7 @@
 struct closing;
 struct server;
 struct session;
+struct tracer;
 
 /* struct conn - one connection; all of it belongs to the main loop */
 struct conn {
@@ -81,10 +82,12 @@ struct server {
 	unsigned int n_queries;      /* tasks that answer one */
 	int listen_fd;
 	int spare_fd;                /* given up to tell a program that there is no room */
-	int reaped_fd;               /* eventfd: something was put into one of the two lists below */
-	struct vkf_mutex reaped_lock; /* rank LEAF; protects @reaped and @answered */
+	int reaped_fd;               /* eventfd: something was put into one of the lists below */
+	struct tracer *tracer;       /* NULL: nobody traces */
+	struct vkf_mutex reaped_lock; /* rank LEAF; protects the next three */
 	struct vkf_list reaped;      /* sessions whose reaper is done */
 	struct vkf_list answered;    /* queries whose task is done */
+	struct vkf_list traced;      /* the tracer whose task is done */
 	struct closing *closing;
 	bool lifetime_over, stopping;
 };
@@ -131,6 +134,13 @@ void serve_slot(void *slot);
 int query_answer(struct server *s, int fd, const char *name);
 /* Free the queries whose task has answered. */
 void query_collect(struct server *s);
+
+/* trace.c, main loop: trace for @c, and answer it. Return: 0, or -errno when nobody answered. */
+int trace_start(struct server *s, struct conn *c);
+/* What @c traces, or whoever does (NULL), ends soon. */
+void trace_end(struct server *s, const struct conn *c);
+/* Free the tracer whose task has ended. */
+void trace_collect(struct server *s);
 
 /* tree.c: write the machine's files below @root. */
 int tree_write(const struct machine_profile *profile, const char *root);

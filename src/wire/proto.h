@@ -21,6 +21,9 @@
  * - ENGINE: the engine of a session. The driver sends one byte when the engine has
  *   something to look at; its end tells either side that the other is gone.
  * - QUERY: a named text; the answer carries a memfd with it.
+ * - TRACE: all that happens is recorded while it lasts; the answer carries the ring
+ *   (trace/ring.h) and its size. Later message: TRACE_END, answered when all that was
+ *   known is in the ring. One at a time: -EBUSY.
  *
  * Both sides are on one machine and of one build (the version says so), so words
  * are in host order. The driver checks every field; a message it cannot take is
@@ -41,7 +44,7 @@
 /* A live file in the tree is an empty file with the sticky bit: its content comes by QUERY
  * "file:" followed by the path as the program names it. */
 
-enum wire_kind { WIRE_SESSION = 1, WIRE_FILE, WIRE_ENGINE, WIRE_QUERY };
+enum wire_kind { WIRE_SESSION = 1, WIRE_FILE, WIRE_ENGINE, WIRE_QUERY, WIRE_TRACE };
 
 enum wire_region {
 	WIRE_REGION_CTRL,  /* struct gpu_ctrl; read and written by both */
@@ -71,11 +74,11 @@ struct wire_welcome {
 	uint32_t major, minor;
 	uint64_t dmabuf_bytes; /* FILE, IDENT: 0 for a device */
 	uint64_t dmabuf_inode, dmabuf_writable;
-	uint64_t region_bytes[WIRE_N_REGIONS]; /* SESSION */
+	uint64_t region_bytes[WIRE_N_REGIONS]; /* SESSION; TRACE: the first */
 };
 
 /* After the hello, from the program. */
-enum wire_op { WIRE_SLOT_OPEN = 1, WIRE_CANCEL, WIRE_IDENT };
+enum wire_op { WIRE_SLOT_OPEN = 1, WIRE_CANCEL, WIRE_IDENT, WIRE_TRACE_END };
 
 struct wire_msg {
 	uint32_t op;   /* enum wire_op */

@@ -117,7 +117,7 @@ static void an_empty_message_is_the_end(void **state)
 
 static void kinds_that_are_not_are_einval(void **state)
 {
-	static const uint32_t kinds[] = { 0, WIRE_QUERY + 1, 77, UINT32_MAX, 0x80000001 };
+	static const uint32_t kinds[] = { 0, WIRE_TRACE + 1, 77, UINT32_MAX, 0x80000001 };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct wire_hello h = dx_hello(WIRE_SESSION);
@@ -129,7 +129,8 @@ static void kinds_that_are_not_are_einval(void **state)
 
 static void a_name_without_end_is_einval(void **state)
 {
-	static const enum wire_kind kinds[] = { WIRE_SESSION, WIRE_FILE, WIRE_ENGINE, WIRE_QUERY };
+	static const enum wire_kind kinds[] = { WIRE_SESSION, WIRE_FILE, WIRE_ENGINE, WIRE_QUERY,
+					       WIRE_TRACE };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct wire_hello h = dx_hello(kinds[i]);
