@@ -33,6 +33,7 @@ void mm_dump_system(struct mm_system *system, struct mm_print *p)
 	mm_print_end(p);
 	vkf_mutex_unlock(&system->bus.lock);
 	mm_manager_print(&system->user.man, "user_pages", p);
+	mm_manager_print(&system->swap.man, "swapped_out", p);
 }
 
 void mm_dump_device(struct mm_device *dev, struct mm_print *p)
@@ -85,6 +86,7 @@ void mm_dump_client(struct mm_client *client, struct mm_print *p)
 {
 	struct mm_vm *vm;
 
+	mm_print_bool(p, "evicted", mm_client_is_evicted(client));
 	dump_buffers(client, p);
 	mm_print_list(p, "vms");
 	vkf_mutex_lock(&client->lock);
@@ -178,9 +180,19 @@ static void dump_attr(const struct mm_pte_attr *attr, struct mm_print *p)
 	mm_print_str(p, "reach", reaches[attr->reach]);
 }
 
+/* Once its updates are done, entries say where the buffer is, or was, or nothing; the buffer's
+ * reservation is held, and its VM's lock. */
 static const char *state_of(const struct mm_mapping *m)
 {
-	return m->last_update && !mm_fence_is_signalled(m->last_update) ? "updating" : "valid";
+	static const char *const states[] = {
+		[MM_ENTRIES_CURRENT] = "valid",
+		[MM_ENTRIES_STALE] = "stale",
+		[MM_ENTRIES_NONE] = "none",
+	};
+
+	if (m->last_update && !mm_fence_is_signalled(m->last_update))
+		return "updating";
+	return states[m->entries];
 }
 
 static void dump_mapping(const struct mm_mapping *m, struct mm_print *p)
@@ -193,10 +205,10 @@ static void dump_mapping(const struct mm_mapping *m, struct mm_print *p)
 	mm_print_str(p, "kind", kinds[bo->kind].text);
 	mm_print_u64(p, "home", bo->home->config.index);
 	dump_attr(&m->attr, p);
-	mm_print_str(p, "state", state_of(m));
 	mm_print_u64(p, "users", atomic_load(&m->n_users));
 	/* Not interrupted, so it cannot fail. */
 	if (!mm_resv_lock(bo->resv, false)) {
+		mm_print_str(p, "state", state_of(m));
 		mm_print_u64(p, "pinned", bo->n_pinned);
 		dump_place(bo, p);
 		mm_resv_unlock(bo->resv);

@@ -5,7 +5,7 @@
 #include "base/env.h"
 #include "mm/print.h"
 
-#define MAX_PIECE VKF_GIB(2)
+#define NO_BOUND (UINT64_C(1) << 62)
 
 /* struct retired - a page that is bad */
 struct retired {
@@ -19,48 +19,22 @@ static struct mm_vram *to_vram(struct mm_manager *man)
 	return vkf_container_of(man, struct mm_vram, man);
 }
 
-static uint64_t min_block(uint64_t left)
+static uint64_t min_block(uint64_t bytes)
 {
-	bool huge = left >= VKF_HUGE_SIZE && VKF_IS_ALIGNED(left, VKF_HUGE_SIZE);
-
-	return huge ? VKF_HUGE_SIZE : VKF_PAGE_SIZE;
+	return VKF_IS_ALIGNED(bytes, VKF_HUGE_SIZE) ? VKF_HUGE_SIZE : VKF_PAGE_SIZE;
 }
 
 static void request_init(const struct mm_vram *vram, const struct mm_placement *placement,
 			 struct mm_buddy_request *req)
 {
 	*req = (struct mm_buddy_request){
-		.max_block = MAX_PIECE,
+		.max_block = NO_BOUND,
 		.start = placement->start,
 		.end = placement->end ? VKF_MIN(placement->end, vram->man.size) : vram->man.size,
 		.top_down = !placement->cpu_access,
 	};
 	if (placement->cpu_access)
 		req->end = VKF_MIN(req->end, vram->visible);
-}
-
-static int alloc_pieces(struct mm_vram *vram, struct mm_buddy_request *req, uint64_t bytes,
-			struct mm_buddy_block **ret_blocks)
-{
-	struct mm_buddy_block *head = NULL, **tail = &head;
-	uint64_t left = bytes;
-
-	while (left) {
-		int r;
-
-		req->size = VKF_MIN(left, MAX_PIECE);
-		req->min_block = min_block(req->size);
-		r = mm_buddy_alloc(&vram->buddy, req, tail);
-		if (r) {
-			mm_buddy_free(&vram->buddy, head);
-			return r;
-		}
-		while (*tail)
-			tail = &(*tail)->next;
-		left -= req->size;
-	}
-	*ret_blocks = head;
-	return 0;
 }
 
 static int alloc_blocks(struct mm_vram *vram, const struct mm_placement *placement, uint64_t bytes,
@@ -73,14 +47,15 @@ static int alloc_blocks(struct mm_vram *vram, const struct mm_placement *placeme
 	/* No bound above is what 0 would say to the buddy. */
 	if (req.start >= req.end || bytes > req.end - req.start)
 		return -ENOSPC;
+	req.size = bytes;
+	req.min_block = VKF_PAGE_SIZE;
 	if (placement->contiguous || placement->one_range) {
-		req.size = bytes;
-		req.min_block = VKF_PAGE_SIZE;
 		r = mm_buddy_alloc_contiguous(&vram->buddy, &req, ret_blocks);
 		if (r != -ENOSPC || placement->one_range)
 			return r;
 	}
-	return alloc_pieces(vram, &req, bytes, ret_blocks);
+	req.min_block = min_block(bytes);
+	return mm_buddy_alloc(&vram->buddy, &req, ret_blocks);
 }
 
 static uint64_t visible_part(const struct mm_vram *vram, const struct mm_buddy_block *blocks)

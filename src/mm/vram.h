@@ -5,10 +5,9 @@
 /**
  * DOC: The VRAM manager
  *
- * Rules of amdgpu_vram_mgr_new() of Linux 6.12: chunks of 4 KiB; while what is left
- * to allocate is a multiple of 2 MiB, blocks are not smaller than that, so a buffer
- * can be refused although enough small pieces are free; one allocation step gives
- * at most 2 GiB; from the top, unless the CPU must reach it, then from the bottom of
+ * Rules of amdgpu_vram_mgr_new() of Linux 6.12: chunks of 4 KiB; blocks of what is a
+ * multiple of 2 MiB are not smaller than that, so a buffer can be refused although
+ * enough small pieces are free; from the top, unless the CPU must reach it, then from the bottom of
  * the visible part; within the bounds of the placement, if it has any; one range is
  * tried first where it is wished, and blocks are taken when there is none and one
  * range is not a must. The last 8 MiB are for page tables alone.

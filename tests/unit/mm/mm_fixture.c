@@ -107,6 +107,7 @@ int mm_fixture_try_init(struct mm_fixture *f, const struct mm_fixture_config *co
 	f->config.n_gpus = f->config.n_gpus ? f->config.n_gpus : 1;
 	f->delay = f->config.delay;
 	system.ram_bytes = f->config.ram ? f->config.ram : VKF_GIB(64);
+	system.overcommit = f->config.overcommit;
 	system.system_limit = f->config.system_limit;
 	system.ttm_limit = f->config.ttm_limit;
 	r = mm_system_create(&system, &f->system);

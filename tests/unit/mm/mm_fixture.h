@@ -28,6 +28,7 @@ struct mm_fixture_config {
 	unsigned int va_bits;         /* 0: 48 */
 	bool delay;
 	unsigned int policy;          /* enum mm_evict_policy */
+	bool overcommit;
 };
 
 struct mm_fixture_client {

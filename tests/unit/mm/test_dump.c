@@ -25,7 +25,8 @@ static void a_client_tells_its_vms_and_buffers(void **state)
 	mm_fixture_map(vm, bo, VKF_GIB(1));
 	mm_print_init(&p, text, sizeof(text));
 	mm_dump_client(f.a.mm, &p);
-	assert_string_equal(text, "vram: buffers 0, bytes 0 B\n"
+	assert_string_equal(text, "evicted: no\n"
+				  "vram: buffers 0, bytes 0 B\n"
 				  "gtt: buffers 1, bytes 3 MiB\n"
 				  "user: buffers 0, bytes 0 B\n"
 				  "bar: buffers 0, bytes 0 B\n"
@@ -48,6 +49,7 @@ static void the_machine_tells_its_limits(void **state)
 		   "bus addresses: base 0x100000000, size 64 GiB, used 3 MiB\n"
 		   "user pages:\n"
 		   "  usage: used 0 B, resources 0\n");
+	assert_has("swapped out:\n  usage: used 0 B, resources 0\n");
 	mm_bo_put(bo);
 	mm_fixture_fini(&f);
 }
@@ -111,7 +113,7 @@ static void a_vm_tells_each_mapping_and_its_tables(void **state)
 		   "n mappings: 2\n"
 		   "mappings:\n"
 		   "  address 0x40000000, size 4 MiB, kind VRAM, home 0, write yes, exec no, snoop no, "
-		   "mtype RW, reach local, state valid, users 1, pinned 0, place VRAM, "
+		   "mtype RW, reach local, users 1, state valid, pinned 0, place VRAM, "
 		   "blocks [(offset 0xf800000, size 4 MiB)]\n"
 		   "  address 0x80000000, size 4 KiB, kind user pages, home 0, ");
 	assert_has("place user pages, blocks [(offset 0x100000000, size 4 KiB)]\n");
@@ -144,6 +146,42 @@ static void a_mapping_whose_entries_are_not_written_says_so(void **state)
 	mm_fixture_fini(&f);
 }
 
+static struct mm_bo *take_vram(struct mm_client *client, uint64_t size)
+{
+	struct mm_bo_params params = { .kind = MM_BO_VRAM, .size = size };
+	struct mm_bo *bo = NULL;
+
+	assert_int_equal(mm_bo_create(client, f.dev[0], &params, &bo), 0);
+	return bo;
+}
+
+/* The buffer moved to GTT for another client's; nobody has told the tables. */
+static void a_mapping_of_an_evicted_buffer_is_stale_and_names_its_place(void **state)
+{
+	struct mm_fixture_config config = { .vram = VKF_MIB(32), .overcommit = true };
+	struct mm_fixture_client b;
+	struct mm_bo *bo, *other;
+	struct mm_vm *vm;
+
+	mm_fixture_init(&f, &config);
+	assert_int_equal(mm_fixture_client_init(&f, &b), 0);
+	vm = mm_fixture_vm(&f, 0);
+	bo = mm_fixture_bo(&f, MM_BO_VRAM, VKF_MIB(16));
+	mm_fixture_map(vm, bo, VKF_GIB(1));
+	other = take_vram(b.mm, VKF_MIB(16));
+	mm_print_init(&p, text, sizeof(text));
+	assert_int_equal(mm_dump_vm(f.a.mm, 0, &p), 0);
+	assert_has("kind VRAM, home 0, ");
+	assert_has("state stale, pinned 0, place GTT, blocks [(offset 0x100000000, size 16 MiB)]");
+	mm_print_init(&p, text, sizeof(text));
+	mm_dump_client(f.a.mm, &p);
+	assert_has("evicted: yes\n");
+	mm_bo_put(other);
+	mm_bo_put(bo);
+	mm_fixture_client_fini(&b);
+	mm_fixture_fini(&f);
+}
+
 static void a_vm_that_is_not_there_is_enoent(void **state)
 {
 	struct mm_fixture_config config = { .n_gpus = 2 };
@@ -166,6 +204,7 @@ int main(void)
 		cmocka_unit_test(a_gpu_tells_its_limit_and_its_managers),
 		cmocka_unit_test(a_vm_tells_each_mapping_and_its_tables),
 		cmocka_unit_test(a_mapping_whose_entries_are_not_written_says_so),
+		cmocka_unit_test(a_mapping_of_an_evicted_buffer_is_stale_and_names_its_place),
 		cmocka_unit_test(a_vm_that_is_not_there_is_enoent),
 	};
 

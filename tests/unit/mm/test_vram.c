@@ -201,16 +201,40 @@ static void contiguous_is_a_wish(void **state)
 	fini();
 }
 
-static void one_piece_is_at_most_2_gib(void **state)
+static void a_block_is_as_large_as_it_can_be(void **state)
 {
 	struct mm_resource a;
 
 	init(VKF_GIB(8), VKF_GIB(8));
 	a = alloc(&anywhere, VKF_GIB(5));
-	assert_int_equal(n_blocks(&a), 3);
-	assert_int_equal(mm_buddy_block_size(&vram.buddy, a.blocks), VKF_GIB(2));
-	assert_int_equal(mm_buddy_block_size(&vram.buddy, a.blocks->next->next), VKF_GIB(1));
+	assert_int_equal(n_blocks(&a), 2);
+	assert_int_equal(mm_buddy_block_size(&vram.buddy, a.blocks), VKF_GIB(4));
+	assert_int_equal(mm_buddy_block_size(&vram.buddy, a.blocks->next), VKF_GIB(1));
 	release(&a);
+	fini();
+}
+
+/* However large: one page more than a multiple of 2 MiB may lie in pages. */
+static void the_2_mib_rule_is_for_the_whole_size(void **state)
+{
+	static struct mm_resource hole[512];
+	const uint64_t size = VKF_GIB(4);
+	struct mm_resource a;
+
+	init(size, size);
+	/* Every 2 MiB in the upper part has a page taken out of it. */
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(hole); i++) {
+		struct mm_placement there = { .kernel_user = true, .cpu_access = true };
+
+		there.start = size - (i + 1) * VKF_HUGE_SIZE;
+		there.end = there.start + VKF_PAGE_SIZE;
+		assert_int_equal(mm_manager_alloc(&vram.man, &there, VKF_PAGE_SIZE, &hole[i]), 0);
+	}
+	refuse(&kernel, VKF_GIB(3) + VKF_HUGE_SIZE);
+	a = alloc(&kernel, VKF_GIB(3) + VKF_HUGE_SIZE + VKF_PAGE_SIZE);
+	release(&a);
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(hole); i++)
+		mm_resource_free(&hole[i]);
 	fini();
 }
 
@@ -455,7 +479,8 @@ int main(void)
 		cmocka_unit_test(a_gpu_with_less_than_8_mib_has_nothing_for_clients),
 		cmocka_unit_test(a_multiple_of_2_mib_needs_blocks_of_2_mib),
 		cmocka_unit_test(contiguous_is_a_wish),
-		cmocka_unit_test(one_piece_is_at_most_2_gib),
+		cmocka_unit_test(a_block_is_as_large_as_it_can_be),
+		cmocka_unit_test(the_2_mib_rule_is_for_the_whole_size),
 		cmocka_unit_test(any_size_of_vram_is_managed),
 		cmocka_unit_test(bounds_are_kept),
 		cmocka_unit_test(bounds_that_hold_nothing_refuse),
