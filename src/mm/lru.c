@@ -129,8 +129,6 @@ static void move_run_tail(struct mm_lru_run *run, struct vkf_list *list)
 {
 	struct vkf_list *first = &run->first->link, *last = &run->last->link;
 
-	if (last->next == list)
-		return;
 	first->prev->next = last->next;
 	last->next->prev = first->prev;
 	first->prev = list->prev;
