@@ -3,8 +3,9 @@
  * DOC: The engine's loop
  *
  * Work as long as there is any; while some queue waits for memory to change, look
- * again after short pauses that grow; when there is nothing, linger for a moment
- * and then sleep until a doorbell or the driver wakes it (engine_door.c).
+ * again after pauses that grow with the time it has waited, an eighth of it up to
+ * WAIT_MAX_NS; when there is nothing, linger for a moment and then sleep until a doorbell
+ * or the driver wakes it (engine_door.c). They end the longer pauses as well.
  */
 #include "shim/engine.h"
 
@@ -15,11 +16,13 @@
 #include "shim/sys_raw.h"
 #include "wire/proto.h"
 
-#define LINGER_NS        UINT64_C(20000)
-#define LINGER_CREDIT    8 /* so often in vain, after it was worth it once */
-#define LINGER_TRY       32
-#define WAIT_SPIN_NS     UINT64_C(20000)
-#define WAIT_MAX_NS      UINT64_C(100000)
+#define LINGER_NS     UINT64_C(20000)
+#define LINGER_CREDIT 8 /* so often in vain, after it was worth it once */
+#define LINGER_TRY    32
+#define WAIT_SPIN_NS  UINT64_C(20000)
+#define WAIT_MAX_NS   UINT64_C(4000000)
+/* From here on a pause is worth arming the doorbells for. */
+#define WAIT_ARMED_NS    UINT64_C(100000)
 #define LANDING_SLEEP_NS UINT64_C(20000)
 #define PAUSES           16
 
@@ -89,21 +92,6 @@ static bool must_quit(struct engine *e)
 	return atomic_load_explicit(&e->ctrl->quit, memory_order_acquire);
 }
 
-/* Some queue waits for a word in memory, which nobody announces. */
-static void wait_for_memory(struct engine *e)
-{
-	uint64_t now = sys_now_ns(), waited;
-
-	if (!e->wait_since_ns)
-		e->wait_since_ns = now;
-	waited = now - e->wait_since_ns;
-	if (waited < WAIT_SPIN_NS)
-		pause_cpu();
-	else
-		sys_sleep_ns(waited / 8 < WAIT_MAX_NS ? waited / 8 : WAIT_MAX_NS);
-	e->last_work_ns = now;
-}
-
 /* How long to sleep between looks, when stores to doorbells go unnoticed. */
 static uint64_t poll_period(uint64_t idle_ns)
 {
@@ -112,31 +100,56 @@ static uint64_t poll_period(uint64_t idle_ns)
 	return idle_ns < UINT64_C(100000000) ? UINT64_C(1000000) : UINT64_C(10000000);
 }
 
-static void sleep_until_event(struct engine *e, uint64_t idle_ns)
+/* At most @max_ns long, if it is not 0. */
+static void sleep_until_event(struct engine *e, uint64_t max_ns)
 {
 	struct pollfd p[2] = { { e->fd, POLLIN, 0 }, { e->uffd, POLLIN, 0 } };
-	bool watched = e->uffd >= 0 && !e->blind;
-	uint64_t ns = poll_period(idle_ns);
-	struct __kernel_timespec t = { 0, (long long)ns };
+	struct __kernel_timespec t = { 0, (long long)max_ns };
 
-	SYS5(ppoll, p, 2, watched ? NULL : &t, NULL, 8);
+	SYS5(ppoll, p, 2, max_ns ? &t : NULL, NULL, 8);
 }
 
-/* Nothing to do: sleep, unless something came while the doorbells were being armed. False: the
- * driver has gone. */
-static bool rest(struct engine *e, uint64_t idle_ns)
+/* Nothing to do: sleep, unless something came while the doorbells were being armed. @max_ns: as
+ * above,
+ * @idle_ns: since when there was nothing. False: the driver has gone. */
+static bool rest(struct engine *e, uint64_t idle_ns, uint64_t max_ns)
 {
 	uint32_t poke = atomic_load(&e->poke->seq);
+	uint64_t period;
 
 	engine_door_arm(e);
 	gpu_engine_set_state(e->gpu, GPU_ENGINE_ASLEEP);
 	atomic_thread_fence(memory_order_seq_cst);
+	if (e->uffd < 0 || e->blind) {
+		period = poll_period(idle_ns);
+		max_ns = max_ns && max_ns < period ? max_ns : period;
+	}
 	if (!gpu_engine_pending(e->gpu) && atomic_load(&e->ctrl->cmd_seq) == e->cmd_seq &&
 	    atomic_load(&e->poke->seq) == poke && !must_quit(e))
-		sleep_until_event(e, idle_ns);
+		sleep_until_event(e, max_ns);
 	gpu_engine_set_state(e->gpu, GPU_ENGINE_RUNNING);
 	engine_door_disarm(e);
 	return driver_lives(e);
+}
+
+/* Some queue waits for a word in memory, which nobody announces. False: the driver has gone. */
+static bool wait_for_memory(struct engine *e)
+{
+	uint64_t now = sys_now_ns(), waited, pause;
+
+	e->last_work_ns = now;
+	if (!e->wait_since_ns)
+		e->wait_since_ns = now;
+	waited = now - e->wait_since_ns;
+	pause = waited / 8 < WAIT_MAX_NS ? waited / 8 : WAIT_MAX_NS;
+	if (waited < WAIT_SPIN_NS) {
+		pause_cpu();
+		return true;
+	}
+	if (pause >= WAIT_ARMED_NS && engine_door_landed(e, now))
+		return rest(e, waited, pause);
+	sys_sleep_ns(pause < WAIT_ARMED_NS ? pause : LANDING_SLEEP_NS);
+	return true;
 }
 
 /* To linger is worth it when the next doorbell comes soon, and a loss when the program needs this
@@ -172,7 +185,7 @@ static bool idle(struct engine *e)
 		sys_sleep_ns(LANDING_SLEEP_NS);
 		return true;
 	}
-	return rest(e, now - e->last_work_ns);
+	return rest(e, now - e->last_work_ns, 0);
 }
 
 void engine_run(struct engine *e)
@@ -189,7 +202,8 @@ void engine_run(struct engine *e)
 			e->last_work_ns = 0;
 			e->wait_since_ns = 0;
 		} else if (found & GPU_STEP_WAITING) {
-			wait_for_memory(e);
+			if (!wait_for_memory(e))
+				break;
 		} else {
 			e->wait_since_ns = 0;
 			if (!idle(e))

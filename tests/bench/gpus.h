@@ -40,6 +40,7 @@ struct gpus {
 	unsigned int n;
 	uint32_t id[MAX_GPUS];
 	int render[MAX_GPUS];
+	void *doorbells[MAX_GPUS]; /* mapped with the first queue */
 };
 
 /* Opens everything, and acquires each GPU's VM. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdma.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,13 +11,18 @@
 #define PAGE           UINT64_C(4096)
 #define DOORBELL_BYTES UINT64_C(8192)
 #define QUEUE_SDMA     1
+#define QUEUE_XGMI     3
 #define F_COHERENT     (1u << 26)
 
 #define OP_COPY      1u
 #define OP_FENCE     5u
 #define OP_TRAP      6u
+#define OP_POLL      8u
 #define OP_TIMESTAMP 13u
 #define SUB_GLOBAL   2u
+#define POLL_MEMORY  (1u << 31)
+#define POLL_EQUAL   (3u << 28)
+#define POLL_FOREVER (0xfffu << 16)
 /* What ROCr puts into one packet: the older engines count 22 bits. */
 #define COPY_MAX UINT64_C(0x3fffe0)
 
@@ -41,13 +47,14 @@ static void call(struct gpus *g, unsigned long cmd, void *arg, const char *what)
 
 static void map_doorbell(struct sdma *q, uint64_t offset)
 {
-	void *page;
-	int r = bench_os->mmap(DOORBELL_BYTES, PROT_READ | PROT_WRITE, q->g->kfd,
-			       offset & ~(DOORBELL_BYTES - 1), &page);
+	void **page = &q->g->doorbells[q->gpu];
+	int r = *page ? 0
+		      : bench_os->mmap(DOORBELL_BYTES, PROT_READ | PROT_WRITE, q->g->kfd,
+				       offset & ~(DOORBELL_BYTES - 1), page);
 
 	if (r < 0)
 		bench_fail("mmap of doorbells: %s", strerror(-r));
-	q->doorbell = (volatile uint64_t *)((char *)page + (offset & (DOORBELL_BYTES - 1)));
+	q->doorbell = (volatile uint64_t *)((char *)*page + (offset & (DOORBELL_BYTES - 1)));
 }
 
 void sdma_create(struct gpus *g, unsigned int gpu, unsigned int slot, struct sdma *ret)
@@ -66,7 +73,10 @@ void sdma_create(struct gpus *g, unsigned int gpu, unsigned int slot, struct sdm
 	*ret = (struct sdma){ .g = g, .gpu = gpu, .base = VA(slot) };
 	shared_create(g, gpu, VA(slot), RING_BYTES, &ret->ring);
 	shared_create(g, gpu, VA(slot) + MIB, PAGE, &ret->pointers);
-	call(g, AMDKFD_IOC_CREATE_QUEUE, &args, "create a queue");
+	if (bench_os->ioctl(g->kfd, AMDKFD_IOC_CREATE_QUEUE, &args) == -ENOMEM) {
+		args.queue_type = QUEUE_XGMI;
+		call(g, AMDKFD_IOC_CREATE_QUEUE, &args, "create a queue");
+	}
 	ret->id = args.queue_id;
 	map_doorbell(ret, args.doorbell_offset);
 }
@@ -145,6 +155,18 @@ void sdma_trap(struct sdma *q, uint32_t ctx)
 	uint32_t packet[] = { OP_TRAP, ctx };
 
 	put(q, packet, 2);
+}
+
+void sdma_poll(struct sdma *q, uint64_t va, uint32_t value)
+{
+	uint32_t packet[] = { OP_POLL | POLL_MEMORY | POLL_EQUAL,
+			      (uint32_t)va,
+			      (uint32_t)(va >> 32),
+			      value,
+			      UINT32_MAX,
+			      POLL_FOREVER };
+
+	put(q, packet, 6);
 }
 
 void sdma_ring(struct sdma *q)

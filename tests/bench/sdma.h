@@ -30,7 +30,8 @@ struct sdma {
 	uint64_t base; /* of the addresses it uses */
 };
 
-/* A queue on @gpu; VA(@slot) and the GiB after it are its. */
+/* A queue on @gpu, of an engine for other GPUs when the rest is taken; VA(@slot) and the GiB after it
+ * are its. */
 void sdma_create(struct gpus *g, unsigned int gpu, unsigned int slot, struct sdma *ret);
 void sdma_destroy(struct sdma *q);
 /* Run it (100) or stop it (0). */
@@ -41,6 +42,8 @@ void sdma_fence(struct sdma *q, uint64_t va, uint32_t value);
 /* Write the GPU's clock to the quadword at @va. */
 void sdma_timestamp(struct sdma *q, uint64_t va);
 void sdma_trap(struct sdma *q, uint32_t ctx);
+/* Wait until the dword at @va is @value. */
+void sdma_poll(struct sdma *q, uint64_t va, uint32_t value);
 /* Nothing of the above runs before this. */
 void sdma_ring(struct sdma *q);
 
