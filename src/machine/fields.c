@@ -11,6 +11,8 @@
 
 static const char *const engine_words[] = { "process", "thread", "none", NULL };
 static const char *const vram_limit_words[] = { "kernel", "overcommit", NULL };
+/* In the order of enum mm_evict_policy; a test compares. */
+static const char *const evict_words[] = { "lru", "longest-run", "largest", "none", NULL };
 
 #define GPU(key_, kind_, member, min_, max_)                                                       \
 	{ .key = key_, .kind = kind_, .offset = offsetof(struct machine_gpu, member), .min = min_, \
@@ -69,6 +71,7 @@ const struct machine_field machine_knob_fields[] = {
 	     .words = engine_words),
 	KNOB("policy.vram_limit", MACHINE_CHOICE, knobs.vram_limit, 0, 1,
 	     .words = vram_limit_words),
+	KNOB("policy.evict", MACHINE_CHOICE, knobs.evict, 0, 3, .words = evict_words),
 	KNOB("limit.system", MACHINE_BYTES, knobs.system_limit, VKF_MIB(1), MAX_BYTES),
 	KNOB("limit.ttm", MACHINE_BYTES, knobs.ttm_limit, VKF_MIB(1), MAX_BYTES),
 	KNOB("seed", MACHINE_U64, knobs.seed, 0, UINT64_MAX),

@@ -54,6 +54,7 @@ static int create_device(struct machine *m, unsigned int gpu)
 		.va_bits = g->asic.va_bits,
 		.bar_base = g->bar_base,
 		.hive_base = hive_base(&m->profile, gpu),
+		.policy = m->profile.knobs.evict,
 	};
 
 	return mm_device_create(m->system, &config, &m->devices[gpu]);

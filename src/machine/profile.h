@@ -89,6 +89,7 @@ struct machine_knobs {
 	unsigned int max_queues;         /* of one device: 4096 */
 	/* policy.vram_limit: what VRAM buffers are counted against, all together or each. */
 	enum { MACHINE_VRAM_KERNEL, MACHINE_VRAM_OVERCOMMIT } vram_limit;
+	unsigned int evict; /* policy.evict: who leaves first; enum mm_evict_policy */
 	/*
 	 * Specs for the fault table, "point:key=value,key=value" with the keys arg, errno, after
 	 * and count: "mm.map:arg=1,after=3". What they mean, and which points there are, is the

@@ -20,7 +20,8 @@ const char *const machine_set_keys[] = {
 	"socket.ram",	    "socket.cores",	 "socket.clock_mhz", "socket.mem_clock_mhz",
 	"socket.mem_width_bits",
 	"socket_distance",  "kfd.map",		 "kfd.max_queues",   "engine",
-	"limit.system",	    "limit.ttm",	 "policy.vram_limit", "seed",
+	"limit.system",	    "limit.ttm",	 "policy.vram_limit", "policy.evict",
+	"seed",
 	"fault.<point>.<key>",
 	NULL,
 };

@@ -31,6 +31,7 @@ int mm_device_create(struct mm_system *system, const struct mm_device_config *co
 	mm_gtt_init(&dev->gtt, &system->bus, "GTT", gtt_bytes(config, system));
 	mm_quota_add_gpu(&system->quota, &dev->quota, dev->vram.man.size);
 	mm_timeline_init(&dev->moves, mm_system_new_context(system), config->ops, config->cookie);
+	dev->moves.owner.dev = dev;
 	dev->vram.man.policy = config->policy;
 	dev->gtt.man.policy = config->policy;
 	atomic_init(&dev->n_tables, 0);

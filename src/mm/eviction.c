@@ -51,6 +51,7 @@ struct mm_fence *mm_eviction_prepare(struct mm_client *client)
 	e->client = client;
 	mm_fence_init(&e->fence, &ops, client->evict_context,
 		      atomic_fetch_add(&client->evict_seqno, 1) + 1);
+	mm_fence_set_owner(&e->fence, MM_FENCE_EVICTION, NULL, NULL);
 	return &e->fence;
 }
 

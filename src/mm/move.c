@@ -24,8 +24,9 @@ static struct move *move_create(void)
 {
 	struct move *move = vkf_zalloc(sizeof(*move));
 
-	if (move)
-		mm_paging_job_init(&move->job, NULL, execute);
+	if (!move)
+		return NULL;
+	mm_paging_job_init(&move->job, NULL, execute);
 	return move;
 }
 

@@ -5,6 +5,7 @@ void mm_timeline_init(struct mm_timeline *t, uint64_t context, const struct mm_d
 		      void *cookie)
 {
 	t->context = context;
+	t->owner = (struct mm_fence_owner){ .kind = MM_FENCE_OTHER };
 	t->ops = ops;
 	t->cookie = cookie;
 	vkf_mutex_init(&t->lock, VKF_RANK_FENCE);
@@ -125,6 +126,7 @@ void mm_timeline_submit(struct mm_timeline *t, struct mm_paging_job *job)
 	mm_fence_get(&job->fence);
 	job->timeline = t;
 	job->fence.context = t->context;
+	job->fence.owner = t->owner;
 	vkf_mutex_lock(&t->lock);
 	job->fence.seqno = ++t->seqno;
 	vkf_list_add_tail(&job->link, &t->pending);

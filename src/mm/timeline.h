@@ -27,7 +27,8 @@ struct mm_paging_job;
 
 /* struct mm_timeline - embed it */
 struct mm_timeline {
-	uint64_t context;                /* constant, as the next two */
+	uint64_t context;                /* constant, as the next three */
+	struct mm_fence_owner owner;     /* of its jobs' fences; OTHER unless it is set right away */
 	const struct mm_device_ops *ops; /* NULL, or without run_job: the submitter executes */
 	void *cookie;
 	struct vkf_mutex lock;           /* rank FENCE */

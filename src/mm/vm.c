@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "mm/lock_ctx.h"
 #include "mm/private.h"
+#include "mm/sync.h"
 
 /* ------------------------------------------------ life */
 
@@ -18,6 +19,11 @@ static struct mm_vm *vm_of_device(struct mm_client *client, const struct mm_devi
 			return vm;
 	}
 	return NULL;
+}
+
+static struct mm_fence_owner update_owner(const struct mm_vm *vm)
+{
+	return (struct mm_fence_owner){ .kind = MM_FENCE_UPDATE, .vm = vm, .dev = vm->dev };
 }
 
 /* Nobody else knows the VM yet, and a slot of a new reservation needs no memory. */
@@ -55,6 +61,7 @@ static int vm_create_locked(struct mm_client *client, struct mm_device *dev, str
 	mm_resv_init(&vm->resv);
 	mm_timeline_init(&vm->paging, mm_system_new_context(dev->system), dev->config.ops,
 			 dev->config.cookie);
+	vm->paging.owner = update_owner(vm);
 	vkf_mutex_init(&vm->lock, VKF_RANK_VM);
 	mm_va_init(&vm->va, dev->config.va_bits);
 	attach_eviction(vm);
@@ -230,6 +237,7 @@ static void mapping_init(struct mm_mapping *m, struct mm_vm *vm, struct mm_bo *b
 static int plan_map(struct mm_vm *vm, struct mm_bo *bo, uint64_t va, const struct mm_pte_attr *attr,
 		    struct mm_pt_update **ret_update) VKF_REQUIRES(vm->lock)
 {
+	const struct mm_sync_waiter waiter = { MM_SYNC_EXPLICIT, update_owner(vm) };
 	struct mm_pt_source source;
 	struct mm_pt_update *update;
 	int r;
@@ -239,7 +247,7 @@ static int plan_map(struct mm_vm *vm, struct mm_bo *bo, uint64_t va, const struc
 	r = mm_pt_plan_map(&vm->pt, va, bo->size, &source, &update);
 	if (r)
 		return r;
-	r = mm_deps_add_resv_locked(mm_pt_update_deps(update), bo->resv, MM_RESV_KERNEL);
+	r = mm_sync_collect_locked(bo->resv, &waiter, mm_pt_update_deps(update));
 	if (r)
 		mm_pt_abandon(update);
 	else
@@ -320,12 +328,26 @@ int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_
 
 /* ------------------------------------------------ unmap */
 
+/* What a program has submitted in this VM may use the mapping without naming it, and finishes
+ * first; every submission leaves its fence on the VM. */
 static int plan_clear(const struct mm_mapping *m, struct mm_pt_update **ret_update)
 	VKF_REQUIRES(m->vm->lock)
 {
+	const struct mm_sync_waiter waiter = { MM_SYNC_EQ_OWNER, update_owner(m->vm) };
 	uint64_t bytes = m->entries == MM_ENTRIES_NONE ? 0 : m->bo->size;
+	struct mm_pt_update *update;
+	int r;
 
-	return mm_pt_plan_clear(&m->vm->pt, m->range.first, bytes, ret_update);
+	mm_resv_assert_held(&m->vm->resv);
+	r = mm_pt_plan_clear(&m->vm->pt, m->range.first, bytes, &update);
+	if (r)
+		return r;
+	r = mm_sync_collect_locked(&m->vm->resv, &waiter, mm_pt_update_deps(update));
+	if (r)
+		mm_pt_abandon(update);
+	else
+		*ret_update = update;
+	return r;
 }
 
 static int unmap_locked(struct mm_vm *vm, struct mm_mapping *m, struct mm_fence **ret_fence)

@@ -10,6 +10,7 @@
 
 #include "capture.h"
 #include "machine/fields.h"
+#include "mm/evict.h"
 
 static struct machine_profile m;
 static char err[256];
@@ -81,6 +82,17 @@ static void every_kind_of_knob_can_be_set(void **state)
 	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_KERNEL);
 }
 
+static void every_eviction_policy_has_its_word(void **state)
+{
+	for (enum mm_evict_policy p = 0; p < MM_EVICT_POLICIES; p++) {
+		char set[64];
+
+		snprintf(set, sizeof(set), "policy.evict=%s", mm_evict_policy_name(p));
+		assert_int_equal(LOAD(set), 0);
+		assert_int_equal(m.knobs.evict, p);
+	}
+}
+
 static void a_fault_becomes_a_spec(void **state)
 {
 	assert_int_equal(LOAD("fault.map.gpu=1"), 0);
@@ -127,6 +139,7 @@ static void what_is_wrong_is_refused_with_a_line_that_says_where(void **state)
 		{ "engine=x", "engine: unknown value \"x\"; expected one of: process, thread, none" },
 		{ "policy.vram_limit=0",
 		  "policy.vram_limit: unknown value \"0\"; expected one of: kernel, overcommit" },
+		{ "policy.evict=oldest", "expected one of: lru, longest-run, largest, none" },
 		{ "kfd.mpa=kernel", "did you mean \"kfd.map\"?" },
 		{ "sede=1", "did you mean \"seed\"?" },
 		{ "seed=-1", "seed: expected a number" },
@@ -238,6 +251,7 @@ int main(void)
 		cmocka_unit_test(a_large_bar_follows_vram),
 		cmocka_unit_test(a_small_bar_stays_but_is_never_more_than_vram),
 		cmocka_unit_test(every_kind_of_knob_can_be_set),
+		cmocka_unit_test(every_eviction_policy_has_its_word),
 		cmocka_unit_test(a_fault_becomes_a_spec),
 		cmocka_unit_test(keys_of_one_fault_point_are_joined),
 		cmocka_unit_test(what_is_wrong_is_refused_with_a_line_that_says_where),
