@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include "base/macro.h"
 
+struct kfd_smi;
 struct machine_dmabuf;
 struct machine_render;
 struct vkf_call;
@@ -40,6 +41,13 @@ struct vkf_call_ops {
 	 * thing a call does, with no lock held: it may be that the program's side gives the number,
 	 * and *@ret_fd stays as it is. Return: 0, -EMFILE, -ENOMEM. */
 	int (*give_dmabuf)(struct vkf_call *call, struct machine_dmabuf *dmabuf, int *ret_fd);
+	/* Make a descriptor of the program through which SMI events are read: it owns @smi from now
+	 * on, and closes it when the last copy of the descriptor is closed. The last thing a call does,
+	 * with no lock held: it may be that the program's side gives the number, and *@ret_fd stays as
+	 * it is. Return: 0, -EMFILE, -ENOMEM. NULL: it can have none. */
+	int (*give_smi)(struct vkf_call *call, struct kfd_smi *smi, int *ret_fd);
+	/* Whether the program has CAP_SYS_ADMIN. NULL: it has not. */
+	bool (*is_admin)(struct vkf_call *call);
 };
 
 struct vkf_call {

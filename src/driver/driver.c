@@ -220,6 +220,8 @@ static int client_kfd(struct driver_client *c, struct kfd_process **ret_process)
 	if (!p)
 		r = kfd_process_create(c->driver->kfd, c->hw, c->pid, &p);
 	if (!r) {
+		if (p != atomic_load(&c->kfd))
+			kfd_process_set_comm(p, c->comm);
 		atomic_store(&c->kfd, p);
 		*ret_process = p;
 	}

@@ -13,14 +13,24 @@ int kfd_driver_create(struct machine *m, struct kfd_driver **ret_driver)
 {
 	struct kfd_driver *kd = vkf_zalloc(sizeof(*kd));
 
+	int r;
+
 	if (!kd)
 		return -ENOMEM;
+	r = kfd_evictions_init(&kd->evictions);
+	if (r) {
+		vkf_free(kd);
+		return r;
+	}
 	kd->machine = m;
 	kd->n_gpus = machine_profile(m)->n_gpus;
 	vkf_mutex_init(&kd->lock, VKF_RANK_LEAF);
 	vkf_handles_init(&kd->pasids, PASID_FIRST, PASID_LIMIT);
-	for (unsigned int i = 0; i < MACHINE_MAX_GPUS; i++)
+	for (unsigned int i = 0; i < MACHINE_MAX_GPUS; i++) {
 		vkf_mutex_init(&kd->gpus[i].lock, VKF_RANK_LEAF);
+		vkf_mutex_init(&kd->gpus[i].smi_lock, VKF_RANK_LEAF);
+		vkf_list_init(&kd->gpus[i].listeners);
+	}
 	*ret_driver = kd;
 	return 0;
 }
@@ -31,8 +41,11 @@ void kfd_driver_destroy(struct kfd_driver *kd)
 		return;
 	for (unsigned int i = 0; i < MACHINE_MAX_GPUS; i++) {
 		VKF_ASSERT(kd->gpus[i].n_queues == 0);
+		VKF_ASSERT(vkf_list_empty(&kd->gpus[i].listeners));
 		vkf_mutex_fini(&kd->gpus[i].lock);
+		vkf_mutex_fini(&kd->gpus[i].smi_lock);
 	}
+	kfd_evictions_fini(&kd->evictions);
 	VKF_ASSERT(kd->pasids.n_used == 0);
 	vkf_handles_fini(&kd->pasids);
 	vkf_mutex_fini(&kd->lock);

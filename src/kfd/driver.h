@@ -12,16 +12,20 @@
 #include "base/bitmap.h"
 #include "base/handle.h"
 #include "base/lock.h"
+#include "kfd/evict.h"
 #include "kfd/kfd.h"
 
 #define KFD_MAX_SDMA_QUEUES 128u /* of one kind, of one GPU */
 
 /* struct kfd_gpu - one GPU's queue manager, as far as processes share it */
 struct kfd_gpu {
-	struct vkf_mutex lock;     /* rank LEAF; protects the rest */
+	struct vkf_mutex lock;     /* rank LEAF; protects the next three */
 	unsigned int n_queues;
 	uint64_t sdma_used[VKF_BITMAP_WORDS(KFD_MAX_SDMA_QUEUES)];
 	uint64_t xgmi_used[VKF_BITMAP_WORDS(KFD_MAX_SDMA_QUEUES)];
+	struct vkf_mutex smi_lock; /* rank LEAF; protects the next two, and each listener */
+	struct vkf_list listeners; /* of struct kfd_smi */
+	unsigned int reset_seq;    /* resets so far */
 };
 
 struct kfd_driver {
@@ -30,6 +34,7 @@ struct kfd_driver {
 	struct vkf_mutex lock;     /* rank LEAF; protects @pasids */
 	struct vkf_handles pasids; /* of struct kfd_process */
 	struct kfd_gpu gpus[MACHINE_MAX_GPUS];
+	struct kfd_evictions evictions;
 };
 
 static inline const struct machine_gpu *kfd_gpu_profile(const struct kfd_driver *kd,

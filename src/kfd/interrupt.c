@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "kfd/process.h"
 #include "kfd/queue.h"
+#include "kfd/smi.h"
 
 #define AQL_TYPE(word) ((word)&0xffu)
 #define AQL_KERNEL_DISPATCH 2u
@@ -58,6 +59,7 @@ static void vm_fault(struct kfd_process *p, const struct gpu_irq *irq, char *lin
 	};
 	const struct kfd_queue *q;
 
+	kfd_smi_vm_fault(p, irq->gpu);
 	kfd_queues_evict(p, pdd);
 	vkf_mutex_lock(&p->queue_lock);
 	q = kfd_queue_by_slot(p, (int)irq->slot);

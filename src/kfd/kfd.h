@@ -24,9 +24,11 @@ int kfd_driver_create(struct machine *m, struct kfd_driver **ret_driver);
 /* Every process is gone by then. */
 void kfd_driver_destroy(struct kfd_driver *kd);
 
-/* Return: 0, -ENOMEM, -ENOSPC (no PASID). @mc is borrowed until kfd_process_destroy(). */
+/* Return: 0, -ENOMEM, -ENOSPC (no PASID), -EAGAIN (nobody to evict it). @mc is borrowed until kfd_process_destroy(). */
 int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t pid,
 		       struct kfd_process **ret_process);
+/* The program's name, which SMI events tell. Before anybody else knows the process. */
+void kfd_process_set_comm(struct kfd_process *p, const char *comm);
 /* No call of it is running any more. Destroys queues, then buffers, VMs and events. */
 void kfd_process_destroy(struct kfd_process *p);
 

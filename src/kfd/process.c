@@ -2,6 +2,7 @@
 #include "kfd/process.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include "base/env.h"
 #include "kfd/aperture.h"
 #include "kfd/doorbell.h"
@@ -17,6 +18,16 @@ static void pdd_init(struct kfd_process *p, unsigned int gpu)
 	pdd->gpu_id = kfd_gpu_profile(p->driver, gpu)->gpu_id;
 	vkf_handles_init(&pdd->mems, 0, INT32_MAX);
 	kfd_doorbells_init(pdd, &kfd_gpu_profile(p->driver, gpu)->asic);
+}
+
+static void process_free(struct kfd_process *p)
+{
+	kfd_events_fini(&p->events);
+	kfd_driver_remove_process(p->driver, p->pasid);
+	vkf_handles_fini(&p->queues);
+	vkf_mutex_fini(&p->queue_lock);
+	vkf_mutex_fini(&p->lock);
+	vkf_free(p);
 }
 
 int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t pid,
@@ -42,17 +53,25 @@ int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t
 	p->n_pdds = kd->n_gpus;
 	for (unsigned int i = 0; i < p->n_pdds; i++)
 		pdd_init(p, i);
+	r = kfd_evict_start(p);
+	if (r) {
+		process_free(p);
+		return r;
+	}
 	*ret_process = p;
 	return 0;
 }
 
-/* Queues first, then what they used: VMs (which drop every mapping), buffers, files. */
+/* Queues first, then what they used: VMs (which drop every mapping), buffers, files. When no queue
+ * is left, who waits for the process to be evicted need not wait any longer. */
 void kfd_process_destroy(struct kfd_process *p)
 {
 	if (!p)
 		return;
+	kfd_evict_stop(p);
 	vkf_mutex_lock(&p->lock);
 	kfd_queues_destroy_all(p);
+	kfd_evict_finish(p);
 	kfd_mems_forget_mappings(p);
 	for (unsigned int i = 0; i < p->n_pdds; i++) {
 		struct kfd_pdd *pdd = &p->pdds[i];
@@ -72,12 +91,12 @@ void kfd_process_destroy(struct kfd_process *p)
 		}
 	}
 	vkf_mutex_unlock(&p->lock);
-	kfd_events_fini(&p->events);
-	kfd_driver_remove_process(p->driver, p->pasid);
-	vkf_handles_fini(&p->queues);
-	vkf_mutex_fini(&p->queue_lock);
-	vkf_mutex_fini(&p->lock);
-	vkf_free(p);
+	process_free(p);
+}
+
+void kfd_process_set_comm(struct kfd_process *p, const char *comm)
+{
+	snprintf(p->comm, sizeof(p->comm), "%s", comm);
 }
 
 struct kfd_pdd *kfd_pdd_by_id(struct kfd_process *p, uint32_t gpu_id)

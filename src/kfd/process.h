@@ -48,9 +48,10 @@ struct kfd_pdd {
 };
 
 struct kfd_process {
-	struct kfd_driver *driver;     /* constant, as the next five */
+	struct kfd_driver *driver;     /* constant, as the next six */
 	struct machine_client *mc;
 	int32_t pid;
+	char comm[16];
 	unsigned int pasid;
 	unsigned int n_pdds;
 	struct vkf_mutex lock;         /* rank PROCESS */
@@ -58,6 +59,8 @@ struct kfd_process {
 	bool xnack;                    /* protected by @lock */
 	struct vkf_mutex queue_lock;   /* rank QUEUE */
 	struct vkf_handles queues;     /* of struct kfd_queue; changed with both locks held */
+	bool lost;                     /* its engine was given up; protected by @queue_lock */
+	struct kfd_evict evict;
 	struct kfd_events events;
 };
 

@@ -303,6 +303,8 @@ static int unload(struct kfd_process *p, struct kfd_queue *q)
 
 	vkf_mutex_lock(&p->queue_lock);
 	r = machine_queue_unload(p->mc, q->slot);
+	if (r)
+		kfd_engine_lost(p);
 	if (!q->running)
 		vkf_trace_queue_runs(machine_client_number(p->mc), q->id);
 	vkf_trace_queue_destroy(machine_client_number(p->mc), q->id);
@@ -364,7 +366,7 @@ static int set_ring(struct kfd_process *p, struct kfd_queue *q, uint64_t va, uin
 	if (va == q->ring_va && bytes == q->ring_bytes)
 		return 0;
 	if (q->running)
-		r = machine_queues_run(p->mc, &q->slot, 1, false);
+		r = kfd_queues_tell(p, &q->slot, 1, false);
 	q->running = false;
 	q->ring_va = va;
 	q->ring_bytes = bytes;

@@ -75,6 +75,12 @@ void kfd_queues_destroy_all(struct kfd_process *p) VKF_REQUIRES(p->lock);
 struct kfd_queue *kfd_queue_by_slot(struct kfd_process *p, int slot) VKF_REQUIRES(p->queue_lock);
 
 /* queue_run.c */
+/* Stop or run the queues in these slots. Return: 0, or -ETIME: the engine was given up, and with it
+ * every queue of the process. */
+int kfd_queues_tell(struct kfd_process *p, const int *slots, unsigned int n, bool run)
+	VKF_REQUIRES(p->queue_lock);
+/* The engine did not answer: HW_EXCEPTION events, and no queue runs ever again. */
+void kfd_engine_lost(struct kfd_process *p) VKF_REQUIRES(p->queue_lock);
 /* Tell the hardware what should be the case. Return: 0 or -ETIME. */
 int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q) VKF_REQUIRES(p->queue_lock);
 /*

@@ -9,6 +9,7 @@
  */
 #include "kfd/queue.h"
 
+#include <errno.h>
 #include "base/trace.h"
 
 /* struct queue_set - slots to be told the same */
@@ -24,6 +25,41 @@ static bool should_run(const struct kfd_process *p, const struct kfd_queue *q)
 	return kfd_queue_active(q) && !p->pdds[q->gpu].evicted;
 }
 
+/* The engine is the hardware of every GPU of this process, and all of it is gone. For the process
+ * that is a reset of each, after which the kernel keeps it evicted, too. */
+void kfd_engine_lost(struct kfd_process *p)
+{
+	struct kfd_queue *q;
+	unsigned int id;
+
+	if (p->lost)
+		return;
+	p->lost = true;
+	vkf_handle_for_each(&p->queues, id, q)
+		q->running = false;
+	for (unsigned int i = 0; i < p->n_pdds; i++) {
+		struct kfd_hsa_hw_exception_data data = {
+			.reset_type = KFD_HW_EXCEPTION_WHOLE_GPU_RESET,
+			.reset_cause = KFD_HW_EXCEPTION_GPU_HANG,
+			.memory_lost = 1,
+			.gpu_id = p->pdds[i].gpu_id,
+		};
+
+		if (!p->pdds[i].evicted++)
+			p->pdds[i].evicted_since = vkf_now_ns();
+		kfd_events_hw(&p->events, &data);
+	}
+}
+
+int kfd_queues_tell(struct kfd_process *p, const int *slots, unsigned int n, bool run)
+{
+	int r = machine_queues_run(p->mc, slots, n, run);
+
+	if (r == -ETIME)
+		kfd_engine_lost(p);
+	return r;
+}
+
 /* A queue is seen to be stopped once it is, and to run before it may. */
 static void told(const struct kfd_process *p, unsigned int id, bool run, enum vkf_trace_why why)
 {
@@ -34,14 +70,14 @@ static void told(const struct kfd_process *p, unsigned int id, bool run, enum vk
 }
 
 /* All of @set at once. */
-static int switch_queues(const struct kfd_process *p, const struct queue_set *set, bool run,
-			 enum vkf_trace_why why)
+static int switch_queues(struct kfd_process *p, const struct queue_set *set, bool run,
+			 enum vkf_trace_why why) VKF_REQUIRES(p->queue_lock)
 {
 	int r;
 
 	for (unsigned int i = 0; run && i < set->n; i++)
 		told(p, set->ids[i], true, why);
-	r = machine_queues_run(p->mc, set->slots, set->n, run);
+	r = kfd_queues_tell(p, set->slots, set->n, run);
 	for (unsigned int i = 0; !run && i < set->n; i++)
 		told(p, set->ids[i], false, why);
 	return r;
@@ -57,7 +93,7 @@ int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q)
 	q->running = run;
 	if (run)
 		told(p, q->id, true, VKF_TRACE_WHY_PROGRAM);
-	r = machine_queues_run(p->mc, &q->slot, 1, run);
+	r = kfd_queues_tell(p, &q->slot, 1, run);
 	if (!run)
 		told(p, q->id, false, VKF_TRACE_WHY_PROGRAM);
 	return r;

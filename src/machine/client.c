@@ -27,6 +27,7 @@ _Static_assert(MM_LINK_ARENA == GPU_BACKING_ARENA && MM_LINK_USER == GPU_BACKING
 #define QUIESCE_TIMEOUT_NS (2000 * VKF_NSEC_PER_MSEC)
 #define SPINS              200
 #define NAP_NS             UINT64_C(20000)
+#define LAST_NAP_NS        UINT64_C(1000000)
 
 struct machine_client {
 	struct machine *machine;
@@ -80,14 +81,15 @@ static void poke_engine(struct machine_client *mc)
 		mc->regions.wake_engine(mc->regions.cookie);
 }
 
-/* One step of waiting for the engine. False when @deadline has passed. */
+/* One step of waiting for the engine. An engine that takes long may take very long: it is looked at
+ * less and less often. False when @deadline has passed. */
 static bool wait_a_little(unsigned int *n, uint64_t deadline)
 {
 	if ((*n)++ < SPINS) {
 		vkf_relax();
 		return true;
 	}
-	vkf_sleep_ns(NAP_NS, false);
+	vkf_sleep_ns(VKF_MIN(NAP_NS * (1 + (*n - SPINS) / 8), LAST_NAP_NS), false);
 	return vkf_now_ns() < deadline;
 }
 
