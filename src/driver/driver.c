@@ -635,3 +635,8 @@ void driver_usage(struct driver *d, struct machine_usage *ret_usage)
 		ret_usage->gtt_used[i] = u.gtt_used;
 	}
 }
+
+void driver_evictions(struct driver *d, struct kfd_eviction_stat *ret_stat)
+{
+	kfd_driver_evictions(d->kfd, ret_stat);
+}

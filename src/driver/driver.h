@@ -115,5 +115,6 @@ void driver_trace_drain(struct driver *d, unsigned int max);
 unsigned int driver_n_clients(struct driver *d);
 unsigned int driver_n_files(struct driver *d);
 void driver_usage(struct driver *d, struct machine_usage *ret_usage);
+void driver_evictions(struct driver *d, struct kfd_eviction_stat *ret_stat);
 
 #endif

@@ -52,6 +52,13 @@ void kfd_driver_destroy(struct kfd_driver *kd)
 	vkf_free(kd);
 }
 
+void kfd_driver_evictions(struct kfd_driver *kd, struct kfd_eviction_stat *ret_stat)
+{
+	ret_stat->n_evicted = atomic_load(&kd->evictions.n_evicted);
+	ret_stat->n_restored = atomic_load(&kd->evictions.n_restored);
+	ret_stat->n_failed = atomic_load(&kd->evictions.n_failed);
+}
+
 int kfd_driver_add_process(struct kfd_driver *kd, struct kfd_process *p, unsigned int *ret_pasid)
 {
 	int r;

@@ -60,6 +60,7 @@ static void evict_worker(struct vkf_work *work)
 	struct kfd_process *p = of_evict(work);
 	int r = kfd_process_evict_queues(p, KFD_EVICT_TTM);
 
+	atomic_fetch_add_explicit(&evictions(p)->n_evicted, 1, memory_order_relaxed);
 	if (!signal_fence(p)) {
 		kfd_process_restore_queues(p);
 		return;
@@ -90,10 +91,14 @@ static void restore_worker(struct vkf_work *work)
 {
 	struct kfd_process *p = of_restore(work);
 
+	int r;
+
 	atomic_store(&p->evict.last_restore, vkf_now_ns());
+	r = mm_client_restore(machine_client_mm(p->mc));
+	atomic_fetch_add_explicit(r ? &evictions(p)->n_failed : &evictions(p)->n_restored, 1,
+				  memory_order_relaxed);
 	/* When it is to be done again anyhow, this one is done with. */
-	if (mm_client_restore(machine_client_mm(p->mc)) &&
-	    !vkf_work_mod(work, evictions(p)->back_off_ns))
+	if (r && !vkf_work_mod(work, evictions(p)->back_off_ns))
 		return;
 	kfd_process_restore_queues(p);
 }

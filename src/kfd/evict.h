@@ -48,6 +48,7 @@ struct kfd_evictions {
 	struct vkf_workq restore_wq; /* ordered */
 	/* Nanoseconds; constant once there is a process. Only tests change them. */
 	uint64_t active_ns, restore_ns, back_off_ns;
+	_Atomic uint64_t n_evicted, n_restored, n_failed; /* processes, ever; restores that failed */
 };
 
 /* struct kfd_evict - a process's part */

@@ -53,6 +53,13 @@ int kfd_mmap(struct kfd_process *owner, struct kfd_process *caller, uint64_t off
  * @line: on return a message for the driver's log, or empty. */
 void kfd_interrupt(struct kfd_process *p, const struct gpu_irq *irq, char *line, size_t line_len);
 
+/* How often a process was evicted, was brought back, and could not be brought back yet. */
+struct kfd_eviction_stat {
+	uint64_t n_evicted, n_restored, n_failed;
+};
+
+void kfd_driver_evictions(struct kfd_driver *kd, struct kfd_eviction_stat *ret_stat);
+
 /* For vkfd status and live files. */
 struct kfd_process_stat {
 	uint64_t vram[MACHINE_MAX_GPUS]; /* bytes, as /sys/class/kfd/kfd/proc/<pid>/vram_<gpuid> */

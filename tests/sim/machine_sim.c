@@ -241,12 +241,17 @@ static void check_is_as_at_start(struct msim *m)
 
 void msim_run(struct msim *m)
 {
+	struct kfd_eviction_stat evictions;
 	int r = sim_run(m->sim);
 
 	if (r)
 		msim_fail(m, "%s", sim_report(m->sim));
 	msim_check(m);
 	check_is_as_at_start(m);
+	driver_evictions(m->driver, &evictions);
+	m->n.evicted = evictions.n_evicted;
+	m->n.restored = evictions.n_restored;
+	m->n.not_restored = evictions.n_failed;
 	driver_destroy(m->driver);
 	m->driver = NULL;
 	if (m->n_live)
@@ -274,14 +279,44 @@ void msim_leave_mm(struct msim *m)
 	m->n_inside--;
 }
 
+/* What a task of the driver does in mm, outside of any call. A call that a check waits for may wait
+ * for this, so it is kept out only while the check looks. */
+static void enter_mm_from_driver(struct msim *m)
+{
+	while (m->looking)
+		vkf_relax();
+	m->n_inside++;
+}
+
+int __real_mm_client_restore(struct mm_client *client);
+int __wrap_mm_client_restore(struct mm_client *client);
+int __wrap_mm_client_restore(struct mm_client *client)
+{
+	int r;
+
+	enter_mm_from_driver(the_msim);
+	r = __real_mm_client_restore(client);
+	msim_leave_mm(the_msim);
+	return r;
+}
+
+void __real_mm_client_evicted(struct mm_client *client);
+void __wrap_mm_client_evicted(struct mm_client *client);
+void __wrap_mm_client_evicted(struct mm_client *client)
+{
+	enter_mm_from_driver(the_msim);
+	__real_mm_client_evicted(client);
+	msim_leave_mm(the_msim);
+}
+
 static void check_now(struct msim *m)
 {
 	char why[256] = "";
 
-	m->checking = true;
+	m->checking = m->looking = true;
 	if (mm_check(machine_system(driver_machine(m->driver)), why, sizeof(why)))
 		msim_fail(m, "mm_check: %s", why);
-	m->checking = false;
+	m->checking = m->looking = false;
 	m->n.checks++;
 }
 

@@ -51,6 +51,7 @@ struct msim_config {
 
 struct msim_counts {
 	uint64_t calls, restarts, refused, checks, deaths, faults, accesses;
+	uint64_t evicted, restored, not_restored; /* at the end */
 };
 
 struct msim {
@@ -62,6 +63,7 @@ struct msim {
 	unsigned int n_processes; /* ever started */
 	unsigned int n_inside;    /* calls that may be inside mm */
 	bool checking;            /* no call may begin */
+	bool looking;             /* nobody may be in mm */
 	uint64_t n_live;          /* allocations not yet freed */
 	struct machine_usage start;
 	struct mm_system_usage start_system;

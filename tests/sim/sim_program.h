@@ -94,6 +94,8 @@ struct prog_config {
 	unsigned int n_steps, n_threads;
 	unsigned int fault_odds; /* one in so many steps makes a GPU or a queue fail, on purpose */
 	unsigned int death_odds; /* one in so many steps is the last */
+	uint32_t longest_ms; /* of a wait that nobody need end; 0: an hour */
+	unsigned int large_odds; /* one in so many buffers is of some megabytes; 0: one in twelve */
 	unsigned int plant_step; /* not 0: a wild store of the program's own at this step */
 };
 

@@ -28,6 +28,13 @@ static bool once_in(struct prog *pr, unsigned int n)
 	return msim_chance(pr->m, n);
 }
 
+static uint32_t longest_ms(const struct prog *pr)
+{
+	const struct prog_config *config = pr->t->arg;
+
+	return config->longest_ms ? config->longest_ms : HOUR_MS;
+}
+
 static unsigned int random_gpu(struct prog *pr)
 {
 	return (unsigned int)dice(pr, pr->m->profile.n_gpus);
@@ -41,7 +48,9 @@ static uint32_t random_gpus(struct prog *pr)
 /* Small ones mostly, and some that large pages are made for. */
 static uint64_t random_size(struct prog *pr)
 {
-	if (once_in(pr, 12))
+	const struct prog_config *config = pr->t->arg;
+
+	if (once_in(pr, config->large_odds ? config->large_odds : 12))
 		return VKF_MIB(2) + VKF_PAGE_SIZE * dice(pr, 513);
 	return VKF_PAGE_SIZE << dice(pr, 6);
 }
@@ -340,7 +349,7 @@ static void do_hold(struct prog *pr)
 		return;
 	prog_fill(pr, src);
 	f = prog_copy(pr, q, dst, src, VKF_MIN(dst->size, src->size));
-	vkf_sleep_ns(dice(pr, once_in(pr, 8) ? HOUR_MS * MSEC : MSEC), false);
+	vkf_sleep_ns(dice(pr, once_in(pr, 8) ? longest_ms(pr) * MSEC : MSEC), false);
 	if (f && prog_signal_is_done(pr, f))
 		msim_fail(pr->m, "%s: a packet did not wait for memory", pr->t->name);
 	prog_release(pr, signal, value);
@@ -392,7 +401,7 @@ static uint32_t model_wait(struct prog_event *const *list, unsigned int n, bool 
 
 static void do_wait(struct prog *pr)
 {
-	static const uint32_t timeouts[] = { 0, 0, 1, 10, 1000, HOUR_MS };
+	const uint32_t timeouts[] = { 0, 0, 1, 10, 1000, longest_ms(pr) };
 	uint32_t ms = timeouts[dice(pr, VKF_ARRAY_SIZE(timeouts))], ids[PROG_EVENTS], result;
 	struct prog_event *list[PROG_EVENTS];
 	bool all = once_in(pr, 2);

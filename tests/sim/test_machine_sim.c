@@ -60,16 +60,19 @@ static void make_plan(uint64_t seed, struct plan *p)
 {
 	uint64_t d = vkf_hash_u64(seed);
 	bool failures = draw(&d, 2), deaths = draw(&d, 3) == 0;
+	bool evictions = draw(&d, 2);
 
-	*p = (struct plan){ .n_processes = 2 + (unsigned int)draw(&d, 2) };
-	p->sets[0] = draw(&d, 3) ? "gpu.vram=64MiB" : "gpu.vram=32MiB";
+	*p = (struct plan){ .n_processes = 2 + (unsigned int)draw(&d, evictions ? 7 : 2) };
+	p->sets[0] = evictions ? "gpu.vram=32MiB" : "gpu.vram=64MiB";
 	p->sets[1] = "socket.ram=1GiB";
 	p->sets[2] = draw(&d, 4) ? "kfd.map=kernel" : "kfd.map=transactional";
+	/* Where all can have more than there is, they take it from each other. */
+	p->sets[3] = evictions ? "policy.vram_limit=overcommit" : "policy.vram_limit=kernel";
 	p->config = (struct msim_config){
 		.seed = seed,
 		.machine = machines[draw(&d, VKF_ARRAY_SIZE(machines))],
 		.sets = p->sets,
-		.n_sets = 3,
+		.n_sets = 4,
 		.alloc_odds = failures ? 100 : 0,
 		.fault_odds = failures ? 50 : 0,
 		.signal_odds = 3,
@@ -81,6 +84,9 @@ static void make_plan(uint64_t seed, struct plan *p)
 		.n_threads = 1 + (unsigned int)draw(&d, 2),
 		.fault_odds = draw(&d, 2) ? 30 : 0,
 		.death_odds = deaths ? 100 : 0,
+		.large_odds = evictions ? 2 : 0,
+		/* They change places ten times a second, which is steps. */
+		.longest_ms = evictions ? 5000 : 0,
 		.plant_step = getenv("VKFD_SIM_PLANT") ? 20 : 0,
 	};
 }
@@ -90,7 +96,7 @@ struct outcome {
 	struct msim_counts n;
 };
 
-static const char *const process_names[] = { "a", "b", "c" };
+static const char *const process_names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
 
 /* @ret_trace: a copy of the text, from malloc(), or NULL. */
 static void run_plan(struct plan *p, struct outcome *ret_outcome, char **ret_trace)
@@ -155,6 +161,9 @@ static void add_counts(struct msim_counts *sum, const struct msim_counts *n)
 	sum->deaths += n->deaths;
 	sum->faults += n->faults;
 	sum->accesses += n->accesses;
+	sum->evicted += n->evicted;
+	sum->restored += n->restored;
+	sum->not_restored += n->not_restored;
 }
 
 static void run_seeds(struct board *b, uint64_t n)
@@ -252,12 +261,15 @@ static void seeds_pass_and_differ(void **state)
 		assert_in_range(sum->refused, n / 2, UINT64_MAX);
 		assert_in_range(sum->deaths, n / 20, UINT64_MAX);
 		assert_in_range(sum->faults, n / 20, UINT64_MAX);
+		assert_in_range(sum->evicted, n, UINT64_MAX);
+		assert_in_range(sum->restored, n, UINT64_MAX);
 	}
 	print_message("%" PRIu64 " seeds: %" PRIu64 " calls, %" PRIu64 " restarts, %" PRIu64
 		      " refusals, %" PRIu64 " faults, %" PRIu64 " deaths, %" PRIu64
-		      " accesses of engines, %" PRIu64 " checks\n",
+		      " accesses of engines, %" PRIu64 " checks; %" PRIu64 " evictions, %" PRIu64
+		      " restores, %" PRIu64 " not yet\n",
 		      n, sum->calls, sum->restarts, sum->refused, sum->faults, sum->deaths,
-		      sum->accesses, sum->checks);
+		      sum->accesses, sum->checks, sum->evicted, sum->restored, sum->not_restored);
 	munmap(batch.board, sizeof(struct board) + n * sizeof(uint64_t));
 }
 
