@@ -5,7 +5,7 @@
 #include "base/env.h"
 
 /* How long a task that is not the last idle one waits for something to do. */
-#define IDLE_NS (1000 * VKF_NSEC_PER_MSEC)
+#define IDLE_NS (50 * VKF_NSEC_PER_MSEC)
 
 /*
  * Whoever changes what is pending, or goes off to run a work, calls see_to_it(). So
@@ -115,10 +115,16 @@ static bool is_last(const struct vkf_workq *wq)
 	return wq->idle.next->next == &wq->idle;
 }
 
+/* The last one stays for users, and to watch the clock. */
+static bool must_stay(struct vkf_workq *wq) VKF_REQUIRES(wq->lock)
+{
+	return is_last(wq) && (wq->n_users || next_due(wq) != VKF_FOREVER);
+}
+
 static uint64_t sleep_until(struct vkf_workq *wq, const struct vkf_worker *w, uint64_t end)
 	VKF_REQUIRES(wq->lock)
 {
-	uint64_t deadline = is_last(wq) ? VKF_FOREVER : end;
+	uint64_t deadline = must_stay(wq) ? VKF_FOREVER : end;
 
 	return is_first(wq, w) ? VKF_MIN(deadline, next_due(wq)) : deadline;
 }
@@ -139,7 +145,7 @@ static bool rest(struct vkf_workq *wq, struct vkf_worker *w) VKF_REQUIRES(wq->lo
 		if (vkf_list_empty(&w->node))
 			break; /* woken, and counted as awake */
 		now = vkf_now_ns();
-		stay = now < end || is_last(wq);
+		stay = now < end || must_stay(wq);
 		if (!stay || (is_first(wq, w) && next_due(wq) <= now)) {
 			vkf_list_del(&w->node);
 			wq->n_awake++;
@@ -227,8 +233,20 @@ int vkf_workq_prepare(struct vkf_workq *wq)
 
 	vkf_mutex_lock(&wq->lock);
 	r = wq->n_workers ? 0 : start_worker(wq);
+	if (!r)
+		wq->n_users++;
 	vkf_mutex_unlock(&wq->lock);
 	return r;
+}
+
+void vkf_workq_release(struct vkf_workq *wq)
+{
+	vkf_mutex_lock(&wq->lock);
+	VKF_ASSERT(wq->n_users);
+	/* The one that stayed begins to count. */
+	if (!--wq->n_users && !vkf_list_empty(&wq->idle))
+		wake_worker(wq, vkf_list_first(&wq->idle, struct vkf_worker, node));
+	vkf_mutex_unlock(&wq->lock);
 }
 
 /* ------------------------------------------------ works */

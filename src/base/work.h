@@ -12,10 +12,10 @@
  * in the order in which they became so, up to @max_active of them side by side; a
  * queue with 1 is ordered.
  *
- * Tasks are started on demand and end when they have had nothing to do for a while,
- * all but one: a queue that has had work keeps one task, asleep and without a
- * timer, so that work is done even when no other can be started. Who must be sure of
- * the first one too calls vkf_workq_prepare() where failing is still possible.
+ * Tasks are started on demand and end when they have had nothing to do for a while.
+ * Who must be sure that there will be one calls vkf_workq_prepare() where failing is
+ * still possible: from then on one stays, asleep and without a timer, so that work is
+ * done even when no other task can be started.
  */
 #include "base/lock.h"
 
@@ -31,6 +31,7 @@ struct vkf_workq {
 	struct vkf_list idle;       /* of vkf_worker.node; the first one watches the clock */
 	unsigned int n_workers;     /* tasks that have not ended */
 	unsigned int n_awake;       /* of those: neither idle nor inside a work */
+	unsigned int n_users;       /* for whom one stays */
 	struct vkf_cond done;       /* a work has ended, or is not pending any more */
 	bool stopping;
 };
@@ -50,8 +51,9 @@ struct vkf_work {
 int vkf_workq_init(struct vkf_workq *wq, const char *name, unsigned int max_active);
 /* No work of it is pending or running; waits for its tasks to end. */
 void vkf_workq_fini(struct vkf_workq *wq);
-/* See that there is a task. Return: 0, -ENOMEM or -EAGAIN. */
+/* See that there is a task, until as many calls of release. Return: 0, -ENOMEM or -EAGAIN. */
 int vkf_workq_prepare(struct vkf_workq *wq) VKF_MUST_CHECK;
+void vkf_workq_release(struct vkf_workq *wq);
 
 /* @fn is called with no lock held. A work may be freed when vkf_work_cancel_sync() has returned. */
 void vkf_work_init(struct vkf_work *work, struct vkf_workq *wq, void (*fn)(struct vkf_work *work));

@@ -136,7 +136,20 @@ static int prepare(struct kfd_evictions *ev)
 	if (!vkf_sched_installed())
 		return 0;
 	r = vkf_workq_prepare(&ev->evict_wq);
-	return r ? r : vkf_workq_prepare(&ev->restore_wq);
+	if (r)
+		return r;
+	r = vkf_workq_prepare(&ev->restore_wq);
+	if (r)
+		vkf_workq_release(&ev->evict_wq);
+	return r;
+}
+
+static void release(struct kfd_evictions *ev)
+{
+	if (!vkf_sched_installed())
+		return;
+	vkf_workq_release(&ev->evict_wq);
+	vkf_workq_release(&ev->restore_wq);
 }
 
 int kfd_evict_start(struct kfd_process *p)
@@ -178,4 +191,5 @@ void kfd_evict_finish(struct kfd_process *p)
 {
 	machine_client_set_evict(p->mc, NULL, NULL);
 	mm_client_evicted(machine_client_mm(p->mc));
+	release(evictions(p));
 }

@@ -58,7 +58,8 @@ static void what_no_task_could_be_had_for_runs_at_the_next_queueing(void **state
 	in_many_interleavings(case_what_no_task_could_be_had_for_runs_at_the_next_queueing);
 }
 
-/* All but one end after a second, and that one has no timer: time does not go on for it. */
+/* All but one end after a while, and that one has no timer: time does not go on for it. It ends when
+ * nobody wants it any more. */
 static void an_idle_queue_keeps_one_task_and_no_timer(void **state)
 {
 	struct sim *sim = sim_create(7);
@@ -68,6 +69,7 @@ static void an_idle_queue_keeps_one_task_and_no_timer(void **state)
 
 	sim_install(sim);
 	assert_int_equal(vkf_workq_init(&wq, "idle", N_WORKS), 0);
+	assert_int_equal(vkf_workq_prepare(&wq), 0);
 	for (unsigned int i = 0; i < N_WORKS; i++) {
 		counted_init(&works[i], &wq);
 		atomic_store(&works[i].hold, true);
@@ -89,6 +91,14 @@ static void an_idle_queue_keeps_one_task_and_no_timer(void **state)
 		vkf_work_flush(&works[i].work);
 		assert_int_equal(works[i].n_runs, 2);
 	}
+	vkf_workq_release(&wq);
+	assert_int_equal(sim_run(sim), 0);
+	assert_int_equal(wq.n_workers, 0);
+	/* Without anybody who wants one it comes, and goes. */
+	assert_true(vkf_work_queue(&works[0].work, 5000 * VKF_NSEC_PER_MSEC));
+	assert_int_equal(sim_run(sim), 0);
+	assert_int_equal(works[0].n_runs, 3);
+	assert_int_equal(wq.n_workers, 0);
 	vkf_workq_fini(&wq);
 	sim_destroy(sim);
 }
