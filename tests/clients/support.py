@@ -37,14 +37,18 @@ def need(group, program):
         raise RuntimeError(f"tools/setup {group} did not bring {program}")
 
 
-def need_two_gpus():
-    """The example is built where HSA's headers are; they may have come after the build tree."""
+def need_hsa_program(program):
+    """Built where HSA's headers are; they may have come after the build tree."""
     need("clients", "/usr/include/hsa/hsa.h")
-    if not os.path.exists(TWO_GPUS):
+    if not os.path.exists(program):
         subprocess.run(["ninja", "-C", BUILD, "reconfigure"], check=True,
                        stdout=subprocess.DEVNULL)
-        subprocess.run(["ninja", "-C", BUILD, "examples/two_gpus"], check=True,
+        subprocess.run(["ninja", "-C", BUILD, os.path.relpath(program, BUILD)], check=True,
                        stdout=subprocess.DEVNULL)
+
+
+def need_two_gpus():
+    need_hsa_program(TWO_GPUS)
 
 
 def wait_until(condition, what, timeout=30):
