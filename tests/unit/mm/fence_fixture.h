@@ -82,7 +82,7 @@ __attribute__((unused)) static void test_called(struct mm_fence *f, struct mm_fe
 }
 
 /* Group setup and per-test teardown: no fence, and no memory of mm, is left behind. */
-static int fence_setup(void **state)
+__attribute__((unused)) static int fence_setup(void **state)
 {
 	host_sched_install();
 	n_live_allocs = 0;
@@ -91,7 +91,7 @@ static int fence_setup(void **state)
 	return 0;
 }
 
-static int fence_teardown(void **state)
+__attribute__((unused)) static int fence_teardown(void **state)
 {
 	assert_int_equal(n_test_fences, 0);
 	assert_int_equal(n_live_allocs, 0);
