@@ -60,6 +60,8 @@ int mm_fence_array_create(struct mm_fence *const *fences, size_t n, uint64_t con
 	struct array *a;
 
 	VKF_ASSERT(n > 0);
+	for (size_t i = 0; i < n; i++)
+		VKF_ASSERT(!mm_fence_is_container(fences[i]));
 	if (n > (SIZE_MAX - sizeof(*a)) / sizeof(a->child[0]))
 		return -ENOMEM;
 	a = vkf_zalloc(sizeof(*a) + n * sizeof(a->child[0]));
@@ -69,7 +71,6 @@ int mm_fence_array_create(struct mm_fence *const *fences, size_t n, uint64_t con
 	a->any = any;
 	a->n = n;
 	for (size_t i = 0; i < n; i++) {
-		VKF_ASSERT(!mm_fence_is_container(fences[i]));
 		a->child[i].fence = mm_fence_get(fences[i]);
 		a->child[i].array = a;
 	}

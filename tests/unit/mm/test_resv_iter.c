@@ -161,6 +161,30 @@ static void gets_all_fences(void **state)
 	assert_null(fences);
 }
 
+/* Somebody else empties the reservation while its last fence is asked. */
+VKF_NO_TS static bool empty_it(struct mm_fence *last)
+{
+	assert_int_equal(mm_resv_lock(&r, false), 0);
+	mm_resv_replace_locked(&r, f[0]->context, NULL, MM_RESV_READ);
+	mm_resv_unlock(&r);
+	return true;
+}
+
+static void gets_none_that_was_gone_before_it_ended(void **state)
+{
+	static const struct mm_fence_ops ops = { .release = test_fence_release,
+						 .signalled = empty_it };
+	struct mm_fence **fences, *last = new_fence(77, 1);
+	size_t n;
+
+	last->ops = &ops;
+	add(0, MM_RESV_READ);
+	add_to(&r, last, MM_RESV_READ);
+	assert_int_equal(mm_resv_get_fences(&r, MM_RESV_READ, &fences, &n), 0);
+	assert_int_equal(n, 0);
+	mm_fence_put(last);
+}
+
 static void gets_them_as_nothing_one_or_an_array(void **state)
 {
 	struct mm_fence *one;
@@ -194,19 +218,23 @@ static void expect_same(struct mm_resv *a, struct mm_resv *b)
 
 static void copies_fences_with_their_usages(void **state)
 {
-	add_one_of_each();
-	add_to(&other, f[5], MM_RESV_KERNEL);
+	struct mm_fence *mine[] = { new_fence(77, 1), new_fence(78, 1), new_fence(79, 1) };
+
+	for (unsigned int i = 0; i < N; i++)
+		add(i, (enum mm_resv_usage)(i % 4));
+	add_to(&other, mine[0], MM_RESV_KERNEL);
 	assert_int_equal(mm_resv_lock(&other, false), 0);
 	assert_int_equal(mm_resv_reserve_locked(&other, 3), 0);
 	assert_int_equal(mm_resv_copy_locked(&other, &r), 0);
 	expect_same(&r, &other);
-	assert_int_equal(vkf_ref_read(&f[5]->ref), 1);
+	assert_int_equal(vkf_ref_read(&mine[0]->ref), 1);
 	/* What was reserved is there still. */
 	fail_alloc(1);
-	for (unsigned int i = 5; i < N; i++)
-		mm_resv_add_locked(&other, f[i], MM_RESV_READ);
+	for (unsigned int i = 0; i < 3; i++)
+		mm_resv_add_locked(&other, mine[i], MM_RESV_READ);
 	mm_resv_unlock(&other);
 	fail_alloc(0);
+	put_fences(mine, 3);
 }
 
 static void copies_nothing_too(void **state)
@@ -302,6 +330,7 @@ int main(void)
 		TEST(says_that_it_began_again_when_nothing_is_left),
 		TEST(holds_the_fence_it_gave_last),
 		TEST(gets_all_fences),
+		TEST(gets_none_that_was_gone_before_it_ended),
 		TEST(gets_them_as_nothing_one_or_an_array),
 		TEST(copies_fences_with_their_usages),
 		TEST(copies_nothing_too),
