@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "base/guard.h"
+
 #define MUTEX_FREE      0
 #define MUTEX_HELD      1
 #define MUTEX_CONTENDED 2 /* held, and somebody waits or did until just now */
@@ -13,16 +15,6 @@
  * what it waits in, and takes that guard before it goes on: so it still exists
  * when it is unparked, and its waker is done with the object when it returns.
  */
-static void guard_lock(atomic_flag *guard)
-{
-	while (atomic_flag_test_and_set_explicit(guard, memory_order_acquire))
-		vkf_relax();
-}
-
-static void guard_unlock(atomic_flag *guard)
-{
-	atomic_flag_clear_explicit(guard, memory_order_release);
-}
 
 static bool task_interrupted(struct vkf_task *task)
 {
@@ -195,10 +187,10 @@ void vkf_mutex_init(struct vkf_mutex *m, enum vkf_rank rank)
 void vkf_mutex_fini(struct vkf_mutex *m)
 {
 	/* The one who unlocked it before us may still be waking nobody under the guard. */
-	guard_lock(&m->guard);
+	vkf_guard_lock(&m->guard);
 	VKF_ASSERT(atomic_load_explicit(&m->state, memory_order_relaxed) == MUTEX_FREE);
 	VKF_ASSERT(vkf_list_empty(&m->waiters));
-	guard_unlock(&m->guard);
+	vkf_guard_unlock(&m->guard);
 }
 
 static bool mutex_take_fast(struct vkf_mutex *m)
@@ -237,7 +229,7 @@ static int mutex_lock_wait(struct vkf_mutex *m, bool interruptible)
 	bool queued = false;
 	int r = 0;
 
-	guard_lock(&m->guard);
+	vkf_guard_lock(&m->guard);
 	while (!mutex_take_guarded(m, task)) {
 		if (interruptible && task_interrupted(task)) {
 			if (task_is_waiting(task))
@@ -248,11 +240,11 @@ static int mutex_lock_wait(struct vkf_mutex *m, bool interruptible)
 		if (!task_is_waiting(task))
 			task_wait_begin(task, queued ? &m->waiters : m->waiters.prev);
 		queued = true;
-		guard_unlock(&m->guard);
+		vkf_guard_unlock(&m->guard);
 		task_park(task, "mutex", m, VKF_FOREVER);
-		guard_lock(&m->guard);
+		vkf_guard_lock(&m->guard);
 	}
-	guard_unlock(&m->guard);
+	vkf_guard_unlock(&m->guard);
 	return r;
 }
 
@@ -310,10 +302,10 @@ static void mutex_release(struct vkf_mutex *m)
 	if (atomic_compare_exchange_strong_explicit(&m->state, &was, MUTEX_FREE,
 						    memory_order_release, memory_order_relaxed))
 		return;
-	guard_lock(&m->guard);
+	vkf_guard_lock(&m->guard);
 	atomic_store_explicit(&m->state, MUTEX_FREE, memory_order_release);
 	wake_first(&m->waiters);
-	guard_unlock(&m->guard);
+	vkf_guard_unlock(&m->guard);
 }
 
 VKF_NO_TS void vkf_mutex_unlock(struct vkf_mutex *m)
@@ -355,25 +347,25 @@ VKF_NO_TS int vkf_cond_wait(struct vkf_cond *c, struct vkf_mutex *m, uint64_t de
 	int r;
 
 	debug_may_wait(m);
-	guard_lock(&c->guard);
+	vkf_guard_lock(&c->guard);
 	task_wait_begin(task, c->waiters.prev);
-	guard_unlock(&c->guard);
+	vkf_guard_unlock(&c->guard);
 	vkf_mutex_unlock(m);
 	r = cond_sleep(c, task, deadline_ns, interruptible);
-	guard_lock(&c->guard);
+	vkf_guard_lock(&c->guard);
 	if (task_is_waiting(task))
 		task_wait_end(task);
-	guard_unlock(&c->guard);
+	vkf_guard_unlock(&c->guard);
 	vkf_mutex_lock(m);
 	return r;
 }
 
 void vkf_cond_broadcast(struct vkf_cond *c)
 {
-	guard_lock(&c->guard);
+	vkf_guard_lock(&c->guard);
 	while (!vkf_list_empty(&c->waiters))
 		wake_first(&c->waiters);
-	guard_unlock(&c->guard);
+	vkf_guard_unlock(&c->guard);
 	vkf_point("broadcast");
 }
 
@@ -429,10 +421,10 @@ static struct vkf_task *ww_owner(const struct vkf_wwlock *w)
 
 void vkf_wwlock_fini(struct vkf_wwlock *w)
 {
-	guard_lock(&w->guard);
+	vkf_guard_lock(&w->guard);
 	VKF_ASSERT(!ww_owner(w));
 	VKF_ASSERT(vkf_list_empty(&w->waiters));
-	guard_unlock(&w->guard);
+	vkf_guard_unlock(&w->guard);
 }
 
 static struct ww_waiter *ww_first(const struct vkf_wwlock *w)
@@ -507,9 +499,9 @@ static int ww_wait_turn(struct vkf_wwlock *w, struct ww_waiter *me, bool interru
 		} else if (interruptible && task_interrupted(me->task)) {
 			r = -VKF_ERESTARTSYS;
 		} else {
-			guard_unlock(&w->guard);
+			vkf_guard_unlock(&w->guard);
 			task_park(me->task, "wwlock", w, VKF_FOREVER);
-			guard_lock(&w->guard);
+			vkf_guard_lock(&w->guard);
 		}
 	}
 	vkf_list_del(&me->node);
@@ -529,11 +521,11 @@ int vkf_wwlock_lock(struct vkf_wwlock *w, struct vkf_ww_ctx *ctx, bool interrupt
 	me.holds = me.task->n_ww > 0;
 	vkf_list_init(&me.node);
 
-	guard_lock(&w->guard);
+	vkf_guard_lock(&w->guard);
 	r = ww_wait_turn(w, &me, interruptible);
 	if (!r)
 		ww_take(w, me.task, ctx);
-	guard_unlock(&w->guard);
+	vkf_guard_unlock(&w->guard);
 	return r;
 }
 
@@ -553,12 +545,12 @@ bool vkf_wwlock_trylock(struct vkf_wwlock *w)
 	bool taken = false;
 
 	vkf_point("trylock");
-	guard_lock(&w->guard);
+	vkf_guard_lock(&w->guard);
 	if (!ww_owner(w) && vkf_list_empty(&w->waiters)) {
 		ww_take(w, vkf_current(), NULL);
 		taken = true;
 	}
-	guard_unlock(&w->guard);
+	vkf_guard_unlock(&w->guard);
 	return taken;
 }
 
@@ -567,7 +559,7 @@ void vkf_wwlock_unlock(struct vkf_wwlock *w)
 	struct vkf_task *task = vkf_current();
 
 	VKF_ASSERT(ww_owner(w) == task);
-	guard_lock(&w->guard);
+	vkf_guard_lock(&w->guard);
 	if (w->ctx)
 		w->ctx->n_held--;
 	task->n_ww--;
@@ -576,7 +568,7 @@ void vkf_wwlock_unlock(struct vkf_wwlock *w)
 	atomic_store_explicit(&w->owner, NULL, memory_order_relaxed);
 	if (ww_first(w))
 		vkf_unpark(ww_first(w)->task);
-	guard_unlock(&w->guard);
+	vkf_guard_unlock(&w->guard);
 	vkf_point("wwunlock");
 }
 

@@ -9,7 +9,7 @@
 void mm_resv_init(struct mm_resv *r)
 {
 	vkf_wwlock_init(&r->lock);
-	vkf_mutex_init(&r->guard, VKF_RANK_LEAF);
+	atomic_flag_clear(&r->guard);
 	r->slots = r->few;
 	r->n = 0;
 	r->n_slots = MM_RESV_INLINE_SLOTS;
@@ -23,7 +23,6 @@ void mm_resv_fini(struct mm_resv *r)
 		mm_fence_put(r->slots[i].fence);
 	if (r->slots != r->few)
 		vkf_free(r->slots);
-	vkf_mutex_fini(&r->guard);
 	vkf_wwlock_fini(&r->lock);
 }
 
@@ -68,7 +67,7 @@ static void drop_slots(struct mm_resv *r, slot_test test, uint64_t context)
 {
 	unsigned int kept = 0, was = r->n;
 
-	vkf_mutex_lock(&r->guard);
+	vkf_guard_lock(&r->guard);
 	for (unsigned int i = 0; i < was; i++) {
 		struct mm_resv_slot slot = r->slots[i];
 
@@ -79,7 +78,7 @@ static void drop_slots(struct mm_resv *r, slot_test test, uint64_t context)
 	}
 	r->n = kept;
 	r->change++;
-	vkf_mutex_unlock(&r->guard);
+	vkf_guard_unlock(&r->guard);
 	for (unsigned int i = kept; i < was; i++)
 		mm_fence_put(r->slots[i].fence);
 }
@@ -102,9 +101,9 @@ static int grow(struct mm_resv *r, unsigned int need)
 	if (!slots)
 		return -ENOMEM;
 	memcpy(slots, old, r->n * sizeof(*slots));
-	vkf_mutex_lock(&r->guard);
+	vkf_guard_lock(&r->guard);
 	r->slots = slots;
-	vkf_mutex_unlock(&r->guard);
+	vkf_guard_unlock(&r->guard);
 	r->n_slots = n;
 	if (old != r->few)
 		vkf_free(old);
@@ -142,14 +141,14 @@ static struct mm_fence *set_slot(struct mm_resv *r, unsigned int i, struct mm_fe
 {
 	struct mm_fence *old = NULL;
 
-	vkf_mutex_lock(&r->guard);
+	vkf_guard_lock(&r->guard);
 	if (i < r->n)
 		old = r->slots[i].fence;
 	else
 		r->n++;
 	r->slots[i] = (struct mm_resv_slot){ mm_fence_get(f), usage };
 	r->change++;
-	vkf_mutex_unlock(&r->guard);
+	vkf_guard_unlock(&r->guard);
 	return old;
 }
 
@@ -199,11 +198,11 @@ void mm_resv_take_slots_locked(struct mm_resv *r, struct mm_resv_slot *slots, un
 	if (!slots)
 		return;
 	VKF_ASSERT(n_slots >= n + r->n_reserved);
-	vkf_mutex_lock(&r->guard);
+	vkf_guard_lock(&r->guard);
 	r->slots = slots;
 	r->n = n;
 	r->change++;
-	vkf_mutex_unlock(&r->guard);
+	vkf_guard_unlock(&r->guard);
 	r->n_slots = n_slots;
 	if (old != r->few)
 		vkf_free(old);

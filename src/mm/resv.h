@@ -21,6 +21,7 @@
  * Whoever holds the lock reads the fences as he likes; resv_iter.h reads without it.
  */
 #include <stdbool.h>
+#include "base/guard.h"
 #include "base/lock.h"
 #include "mm/fence.h"
 
@@ -52,12 +53,12 @@ struct mm_resv_slot {
  */
 struct mm_resv {
 	struct vkf_wwlock lock;
-	struct vkf_mutex guard;     /* rank LEAF */
 	struct mm_resv_slot *slots; /* @few, or allocated; protected by @lock and @guard */
 	unsigned int n;             /* slots used; @lock and @guard */
 	unsigned int n_slots;       /* that there are; @lock */
 	unsigned int n_reserved;    /* adds that must still find room; @lock */
-	uint64_t change;            /* grows when a slot gets another meaning; @lock and @guard */
+	uint32_t change;            /* grows when a slot gets another meaning; @lock and @guard */
+	atomic_flag guard;          /* see base/guard.h */
 	struct mm_resv_slot few[MM_RESV_INLINE_SLOTS];
 };
 

@@ -8,7 +8,7 @@
 
 void mm_resv_iter_begin(struct mm_resv_iter *it, struct mm_resv *r, enum mm_resv_usage usage)
 {
-	*it = (struct mm_resv_iter){ .resv = r, .wanted = usage, .change = UINT64_MAX };
+	*it = (struct mm_resv_iter){ .resv = r, .wanted = usage, .begun = false };
 }
 
 /* On to the next slot of a usage that is asked for, with a reference to its fence. */
@@ -17,8 +17,10 @@ static bool iter_step(struct mm_resv_iter *it)
 	struct mm_resv *r = it->resv;
 	bool found = false;
 
-	vkf_mutex_lock(&r->guard);
-	if (it->change != r->change) {
+	vkf_point("resv iter");
+	vkf_guard_lock(&r->guard);
+	if (!it->begun || it->change != r->change) {
+		it->begun = true;
 		it->change = r->change;
 		it->pos = 0;
 		it->restarted = true;
@@ -32,7 +34,7 @@ static bool iter_step(struct mm_resv_iter *it)
 		it->usage = slot->usage;
 		found = true;
 	}
-	vkf_mutex_unlock(&r->guard);
+	vkf_guard_unlock(&r->guard);
 	return found;
 }
 

@@ -33,7 +33,8 @@ struct mm_resv_iter {
 	enum mm_resv_usage usage; /* of it */
 	bool restarted;           /* none was given since the last beginning before @fence */
 	unsigned int pos;
-	uint64_t change; /* of the reservation, when it began last */
+	bool begun;               /* @change says something */
+	uint32_t change;          /* of the reservation, when it began last */
 };
 
 void mm_resv_iter_begin(struct mm_resv_iter *it, struct mm_resv *r, enum mm_resv_usage usage);
