@@ -5,7 +5,7 @@
  * Each walks the program's array of GPUs from n_success on and leaves n_success at
  * how far it got, whatever the result, so that a call which a signal or a refusal
  * ended is resumed, not repeated. `kfd.map = transactional` makes MAP all or
- * nothing instead: a failure takes back what this call mapped.
+ * nothing instead: nothing is mapped before all can be, and then no signal ends it.
  */
 #include "kfd/memory.h"
 
@@ -13,29 +13,50 @@
 #include "base/env.h"
 #include "base/sched.h"
 #include "mm/fence.h"
+#include "mm/vm_map_all.h"
 
-/* struct targets - the program's array; and for a rollback what this call has mapped */
+/* struct targets - the program's array */
 struct targets {
 	uint32_t *ids; /* @few, or allocated */
 	uint32_t n, first;
 	uint32_t few[MACHINE_MAX_GPUS];
-	uint8_t fresh[MACHINE_MAX_GPUS]; /* bit 0, 1: which mapping */
+};
+
+/* struct whole - all that a call would map, before any of it is */
+struct whole {
+	struct mm_map_part parts[2 * MACHINE_MAX_GPUS];
+	struct mm_mapping **slots[2 * MACHINE_MAX_GPUS]; /* where each mapping will be known */
+	unsigned int n;
+	bool seen[MACHINE_MAX_GPUS];
 };
 
 /* ------------------------------------------------ one GPU */
+
+static unsigned int n_halves(const struct kfd_mem *mem)
+{
+	return mem->aql ? 2 : 1;
+}
+
+/* How @pdd's GPU sees it, if it has an address at all. */
+static int reach(struct kfd_process *p, const struct kfd_mem *mem, const struct kfd_pdd *pdd,
+		 struct mm_pte_attr *ret_attr)
+{
+	int r = -EINVAL;
+
+	if (mem->va)
+		r = machine_reach(p->driver->machine, mem->home, pdd->gpu, &mem->access, ret_attr);
+	if (!r && mem->access.kind == MM_BO_VRAM && ret_attr->reach == MM_REACH_BUS)
+		mm_bo_note_cpu_access(mem->bo);
+	return r;
+}
 
 int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
 {
 	struct mm_mapping **map = mem->on[pdd->gpu].map;
 	struct mm_pte_attr attr;
-	int r;
+	int r = reach(p, mem, pdd, &attr);
 
-	if (mem->va == 0)
-		return -EINVAL;
-	r = machine_reach(p->driver->machine, mem->home, pdd->gpu, &mem->access, &attr);
-	if (!r && mem->access.kind == MM_BO_VRAM && attr.reach == MM_REACH_BUS)
-		mm_bo_note_cpu_access(mem->bo);
-	for (unsigned int half = 0; !r && half < (mem->aql ? 2u : 1u); half++) {
+	for (unsigned int half = 0; !r && half < n_halves(mem); half++) {
 		vkf_gpuva va = { mem->va + half * mem->size };
 
 		if (map[half])
@@ -46,6 +67,28 @@ int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
 		if (!r)
 			mem->n_mapped++;
 	}
+	return r;
+}
+
+/* The same, remembered in @w instead of done. */
+static int plan_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd,
+		    struct whole *w)
+{
+	struct mm_mapping **map = mem->on[pdd->gpu].map;
+	struct mm_pte_attr attr;
+	int r = reach(p, mem, pdd, &attr);
+
+	for (unsigned int half = 0; !r && half < n_halves(mem); half++) {
+		vkf_gpuva va = { mem->va + half * mem->size };
+
+		if (map[half] || w->seen[pdd->gpu])
+			continue;
+		if (va.v < mem->va)
+			return -EINVAL;
+		w->parts[w->n] = (struct mm_map_part){ pdd->vm, va, attr, NULL, NULL };
+		w->slots[w->n++] = &map[half];
+	}
+	w->seen[pdd->gpu] = true;
 	return r;
 }
 
@@ -97,30 +140,34 @@ void kfd_mem_forget_unmaps(struct kfd_mem *mem)
 	}
 }
 
-/* Wait, interruptibly, until all that was ever asked for about @mem's entries is done. */
-static int sync_all(struct kfd_mem *mem)
+static int sync_unmaps(struct kfd_mem *mem, bool interruptible)
 {
-	int r = vkf_fault("kfd.sync", mem->home);
-
-	if (r)
-		return r;
 	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
-		r = mem->on[gpu].unmapped ? mm_fence_wait(mem->on[gpu].unmapped, VKF_FOREVER, true)
-					  : 0;
+		struct mm_fence *f = mem->on[gpu].unmapped;
+		int r = f ? mm_fence_wait(f, VKF_FOREVER, interruptible) : 0;
+
 		if (r)
 			return r;
 	}
 	kfd_mem_forget_unmaps(mem);
+	return 0;
+}
+
+/* Wait until all that was ever asked for about @mem's entries is done. */
+static int sync_all(struct kfd_mem *mem, bool interruptible)
+{
+	int r = interruptible ? vkf_fault("kfd.sync", mem->home) : 0;
+
+	if (!r)
+		r = sync_unmaps(mem, interruptible);
 	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
-		for (unsigned int half = 0; half < 2; half++) {
+		for (unsigned int half = 0; !r && half < 2; half++) {
 			struct mm_mapping *map = mem->on[gpu].map[half];
 
-			r = map ? mm_vm_sync(map, true) : 0;
-			if (r)
-				return r;
+			r = map ? mm_vm_sync(map, interruptible) : 0;
 		}
 	}
-	return 0;
+	return r;
 }
 
 /* ------------------------------------------------ the array */
@@ -151,15 +198,10 @@ static int targets_init(struct targets *t, struct vkf_call *call, uint64_t uptr,
 	return 0;
 }
 
-static uint8_t halves(const struct kfd_mem *mem, unsigned int gpu)
-{
-	return (uint8_t)((mem->on[gpu].map[0] ? 1 : 0) | (mem->on[gpu].map[1] ? 2 : 0));
-}
-
-static int map_target(struct kfd_process *p, struct kfd_mem *mem, struct targets *t, uint32_t i)
+static int find_target(struct kfd_process *p, const struct targets *t, uint32_t i,
+		       struct kfd_pdd **ret_pdd)
 {
 	struct kfd_pdd *pdd = kfd_pdd_by_id(p, t->ids[i]);
-	uint8_t before;
 	int r;
 
 	if (!pdd)
@@ -167,51 +209,58 @@ static int map_target(struct kfd_process *p, struct kfd_mem *mem, struct targets
 	r = kfd_pdd_bind(pdd);
 	if (!r)
 		r = vkf_fault("kfd.map", pdd->gpu);
-	if (r)
-		return r;
-	before = halves(mem, pdd->gpu);
-	r = kfd_mem_map(p, mem, pdd);
-	t->fresh[pdd->gpu] |= halves(mem, pdd->gpu) & ~before;
+	if (!r)
+		*ret_pdd = pdd;
 	return r;
 }
 
-static int map_targets(struct kfd_process *p, struct kfd_mem *mem, struct targets *t,
+/* As the kernel: one after the other, as far as it gets. */
+static int map_in_turn(struct kfd_process *p, struct kfd_mem *mem, const struct targets *t,
 		       uint32_t *n_success)
 {
 	for (uint32_t i = t->first; i < t->n; i++) {
-		int r = map_target(p, mem, t, i);
+		struct kfd_pdd *pdd;
+		int r = find_target(p, t, i, &pdd);
 
+		if (!r)
+			r = kfd_mem_map(p, mem, pdd);
 		if (r)
 			return r;
 		*n_success = i + 1;
 	}
-	return sync_all(mem);
+	return sync_all(mem, true);
 }
 
-/* Take back what this call mapped. The signal that may have ended it must not end this, too. */
-static void roll_back(struct kfd_mem *mem, const struct targets *t)
+/* All of them, or none. What is mapped is waited for without an ear for signals: it ends soon, and
+ * there is nothing that the call could be resumed with. */
+static int map_whole(struct kfd_process *p, struct kfd_mem *mem, const struct targets *t,
+		     uint32_t *n_success)
 {
-	bool interrupted = vkf_interrupted();
+	struct whole w = { .n = 0 };
+	int r = 0;
 
-	vkf_task_clear_interrupt();
-	for (unsigned int gpu = 0; gpu < mem->n_gpus; gpu++) {
-		for (unsigned int half = 0; half < 2; half++) {
-			while (t->fresh[gpu] & 1u << half &&
-			       unmap_half(mem, gpu, half) == -VKF_ERESTARTSYS) {
-				interrupted = true;
-				vkf_task_clear_interrupt();
-			}
-		}
+	for (uint32_t i = t->first; !r && i < t->n; i++) {
+		struct kfd_pdd *pdd;
+
+		r = find_target(p, t, i, &pdd);
+		if (!r)
+			r = plan_map(p, mem, pdd, &w);
 	}
-	if (interrupted)
-		vkf_task_interrupt(vkf_current());
+	if (!r && w.n)
+		r = mm_vm_map_all(mem->bo, w.parts, w.n);
+	if (r)
+		return r;
+	for (unsigned int i = 0; i < w.n; i++)
+		*w.slots[i] = w.parts[i].mapping;
+	mem->n_mapped += w.n;
+	*n_success = t->n;
+	return sync_all(mem, false);
 }
 
 static int map_locked(struct kfd_process *p, struct kfd_ioctl_map_memory_to_gpu_args *args,
-		      struct targets *t)
+		      const struct targets *t)
 {
 	struct kfd_pdd *pdd = kfd_pdd_by_id(p, kfd_handle_gpu(args->handle));
-	uint32_t n_success = args->n_success;
 	struct kfd_mem *mem;
 	int r;
 
@@ -223,12 +272,9 @@ static int map_locked(struct kfd_process *p, struct kfd_ioctl_map_memory_to_gpu_
 	mem = kfd_mem_find(pdd, args->handle);
 	if (!mem)
 		return -ENOMEM;
-	r = map_targets(p, mem, t, &n_success);
-	if (r && machine_profile(p->driver->machine)->knobs.map_transactional)
-		roll_back(mem, t);
-	else
-		args->n_success = n_success;
-	return r;
+	if (machine_profile(p->driver->machine)->knobs.map_transactional)
+		return map_whole(p, mem, t, &args->n_success);
+	return map_in_turn(p, mem, t, &args->n_success);
 }
 
 int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
@@ -266,7 +312,7 @@ static int unmap_locked(struct kfd_process *p, struct kfd_ioctl_unmap_memory_fro
 			return r;
 		args->n_success = i + 1;
 	}
-	return sync_all(mem);
+	return sync_all(mem, true);
 }
 
 int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg)

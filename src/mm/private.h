@@ -147,6 +147,16 @@ struct mm_vm {
 /* Write the entries of @m anew. Its VM's lock and both reservations are held. Return: 0 or -ENOMEM. */
 int mm_vm_rewrite_locked(struct mm_mapping *m);
 
+/* What both ways of mapping have in common. The VM's lock is held; and both reservations, but for
+ * the check. */
+int mm_vm_check_map(const struct mm_vm *vm, const struct mm_bo *bo, vkf_gpuva va,
+		    const struct mm_pte_attr *attr) VKF_REQUIRES(vm->lock);
+void mm_mapping_init(struct mm_mapping *m, struct mm_vm *vm, struct mm_bo *bo,
+		     const struct mm_pte_attr *attr);
+/* Submit, and add the fence where it was reserved. Return: a reference to it. */
+struct mm_fence *mm_vm_commit(struct mm_vm *vm, struct mm_bo *bo, struct mm_pt_update *update)
+	VKF_REQUIRES(vm->lock);
+
 struct mm_pt_source;
 /* Where entries of this VM find @bo, which is placed; its reservation is held. */
 void mm_vm_describe(const struct mm_vm *vm, const struct mm_bo *bo, const struct mm_pte_attr *attr,

@@ -169,8 +169,7 @@ static void remember(struct mm_fence **last, struct mm_fence *f)
 }
 
 /* Past the point of no return: submit, and let everybody know who must wait for it. */
-static struct mm_fence *commit(struct mm_vm *vm, struct mm_bo *bo, struct mm_pt_update *update)
-	VKF_REQUIRES(vm->lock)
+struct mm_fence *mm_vm_commit(struct mm_vm *vm, struct mm_bo *bo, struct mm_pt_update *update)
 {
 	struct mm_fence *f = mm_pt_commit(update, &vm->paging);
 
@@ -209,8 +208,8 @@ void mm_vm_describe(const struct mm_vm *vm, const struct mm_bo *bo, const struct
 		ret_source->addr_base = home->bar_base;
 }
 
-static int check_map(const struct mm_vm *vm, const struct mm_bo *bo, vkf_gpuva va,
-		     const struct mm_pte_attr *attr) VKF_REQUIRES(vm->lock)
+int mm_vm_check_map(const struct mm_vm *vm, const struct mm_bo *bo, vkf_gpuva va,
+		    const struct mm_pte_attr *attr)
 {
 	if (bo->client != vm->client)
 		return -EINVAL;
@@ -219,8 +218,8 @@ static int check_map(const struct mm_vm *vm, const struct mm_bo *bo, vkf_gpuva v
 	return mm_va_check(&vm->va, va, bo->size);
 }
 
-static void mapping_init(struct mm_mapping *m, struct mm_vm *vm, struct mm_bo *bo,
-			 const struct mm_pte_attr *attr)
+void mm_mapping_init(struct mm_mapping *m, struct mm_vm *vm, struct mm_bo *bo,
+		     const struct mm_pte_attr *attr)
 {
 	m->vm = vm;
 	m->bo = mm_bo_get(bo);
@@ -278,7 +277,7 @@ static void map_commit(struct mm_mapping *m, vkf_gpuva va, struct mm_pt_update *
 
 	vkf_list_add_tail(&m->of_bo, &m->bo->mappings);
 	mm_va_insert(&m->vm->va, &m->range, va, m->bo->size);
-	f = commit(m->vm, m->bo, update);
+	f = mm_vm_commit(m->vm, m->bo, update);
 	remember(&m->last_update, f);
 	mm_fence_put(f);
 }
@@ -290,7 +289,7 @@ static int map_locked(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
 	struct mm_pt_update *update;
 	struct mm_lock_ctx ctx;
 	struct mm_mapping *m;
-	int r = check_map(vm, bo, va, attr);
+	int r = mm_vm_check_map(vm, bo, va, attr);
 
 	if (r)
 		return r;
@@ -300,7 +299,7 @@ static int map_locked(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va,
 	mm_lock_ctx_init(&ctx, true);
 	r = map_prepare(vm, bo, va, attr, &ctx, &update);
 	if (!r) {
-		mapping_init(m, vm, bo, attr);
+		mm_mapping_init(m, vm, bo, attr);
 		map_commit(m, va, update);
 	}
 	mm_lock_ctx_fini(&ctx);
@@ -366,7 +365,7 @@ static int unmap_locked(struct mm_vm *vm, struct mm_mapping *m, struct mm_fence 
 	if (!r) {
 		mm_va_remove(&vm->va, &m->range);
 		vkf_list_del(&m->of_bo);
-		*ret_fence = commit(vm, m->bo, update);
+		*ret_fence = mm_vm_commit(vm, m->bo, update);
 	}
 	mm_lock_ctx_fini(&ctx);
 	return r;
@@ -414,7 +413,7 @@ static int clear_stale(struct mm_mapping *m) VKF_REQUIRES(m->vm->lock)
 
 	if (r)
 		return r;
-	mm_fence_put(commit(m->vm, m->bo, update));
+	mm_fence_put(mm_vm_commit(m->vm, m->bo, update));
 	m->entries = MM_ENTRIES_NONE;
 	return 0;
 }
@@ -431,7 +430,7 @@ VKF_NO_TS int mm_vm_rewrite_locked(struct mm_mapping *m)
 		r = plan_map(m->vm, m->bo, m->range.first, &m->attr, &update);
 	if (r)
 		return r;
-	f = commit(m->vm, m->bo, update);
+	f = mm_vm_commit(m->vm, m->bo, update);
 	m->entries = MM_ENTRIES_CURRENT;
 	remember(&m->last_update, f);
 	mm_fence_put(f);

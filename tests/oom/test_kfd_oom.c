@@ -8,6 +8,7 @@
 #include <linux/kfd_ioctl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static const struct vkf_env_ops env = { counting_zalloc, free, no_fault };
 
 /* struct life - one run */
 struct life {
+	bool transactional; /* MAP is all or nothing */
 	struct vkfd_machine *machine;
 	struct vkfd_client *client;
 	int kfd, render[2];
@@ -103,6 +105,24 @@ static void start(struct life *l)
 	}
 }
 
+/* A MAP was refused: how far it came is told, and where nothing may be half done, nothing is. */
+static void check_refused_map(struct life *l, uint64_t handle, uint32_t n_success)
+{
+	if (!l->transactional)
+		return;
+	assert_int_equal(n_success, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct kfd_ioctl_unmap_memory_from_gpu_args u = {
+			.handle = handle,
+			.device_ids_array_ptr = (uintptr_t)&l->gpu[i],
+			.n_devices = 1,
+		};
+
+		assert_int_equal(vkfd_ioctl(l->client, l->kfd, AMDKFD_IOC_UNMAP_MEMORY_FROM_GPU,
+					    &u), -EINVAL);
+	}
+}
+
 static uint64_t alloc_mapped(struct life *l, uint64_t va, uint64_t size, uint32_t flags)
 {
 	struct kfd_ioctl_alloc_memory_of_gpu_args a = {
@@ -114,7 +134,12 @@ static uint64_t alloc_mapped(struct life *l, uint64_t va, uint64_t size, uint32_
 
 	CALL(l, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, a);
 	m.handle = a.handle;
-	CALL(l, AMDKFD_IOC_MAP_MEMORY_TO_GPU, m);
+	if (vkfd_ioctl(l->client, l->kfd, AMDKFD_IOC_MAP_MEMORY_TO_GPU, &m)) {
+		check_refused_map(l, a.handle, m.n_success);
+		/* The same block goes on from where it stopped. */
+		assert_int_equal(vkfd_ioctl(l->client, l->kfd, AMDKFD_IOC_MAP_MEMORY_TO_GPU, &m),
+				 0);
+	}
 	assert_int_equal(m.n_success, 2);
 	return a.handle;
 }
@@ -172,17 +197,18 @@ static void use_queue(struct life *l)
 	CALL(l, AMDKFD_IOC_DESTROY_QUEUE, destroy);
 }
 
-static void live(unsigned long n)
+static void live(unsigned long n, bool transactional)
 {
+	const char *const set[] = { transactional ? "kfd.map=transactional" : "kfd.map=kernel" };
 	static char text[65536];
 	FILE *file = fopen(MACHINES_DIR "/mi210x2.json", "r");
 	size_t len = fread(text, 1, sizeof(text), file);
-	struct life l;
+	struct life l = { .transactional = transactional };
 	char why[256] = "";
 
 	fclose(file);
 	until_refusal = NEVER;
-	assert_int_equal(vkfd_machine_open(text, len, NULL, 0, &l.machine, why, sizeof(why)), 0);
+	assert_int_equal(vkfd_machine_open(text, len, set, 1, &l.machine, why, sizeof(why)), 0);
 	until_refusal = n;
 	start(&l);
 	unmap_and_free(&l, alloc_mapped(&l, VA + (1 << 30), 4 << 20, 0xc0000001));
@@ -196,24 +222,35 @@ static void live(unsigned long n)
 	vkfd_machine_close(l.machine);
 }
 
-static void each_allocation_may_be_refused(void **state)
+static void refuse_each(bool transactional)
 {
 	unsigned long n = 0;
 
 	vkf_env_set(&env);
 	do {
 		refused = 0;
-		live(n++);
+		live(n++, transactional);
 	} while (refused);
 	/* A life takes many: the loop must have reached them. */
 	assert_in_range(n, 50, 100000);
 	vkf_env_set(NULL);
 }
 
+static void each_allocation_may_be_refused(void **state)
+{
+	refuse_each(false);
+}
+
+static void each_allocation_may_be_refused_where_map_is_all_or_nothing(void **state)
+{
+	refuse_each(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_allocation_may_be_refused),
+		cmocka_unit_test(each_allocation_may_be_refused_where_map_is_all_or_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,24 +222,6 @@ static void check_n_success(struct prog *pr, const char *what, int r, uint32_t n
 		  want);
 }
 
-/* One try for each GPU: not being mapped there is no mistake. */
-static void unmap_leftovers(struct prog *pr, struct prog_buf *b, uint32_t gpus)
-{
-	for (; gpus && !pr->p->dying; gpus &= gpus - 1) {
-		struct kfd_ioctl_unmap_memory_from_gpu_args args = { .handle = b->handle };
-		uint32_t *ids;
-		int r;
-
-		args.n_devices = list_gpus(pr, gpus & -gpus, &ids);
-		args.device_ids_array_ptr = (uintptr_t)ids;
-		do
-			r = msim_ioctl(pr->t, pr->s->kfd, K_UNMAP, &args);
-		while (r && r != -EINVAL && prog_injected(pr) && !pr->p->dying);
-		if (r)
-			prog_expect(pr, "UNMAP of what may be left", r, -EINVAL, false);
-	}
-}
-
 int prog_map(struct prog *pr, struct prog_buf *b, uint32_t gpus)
 {
 	struct kfd_ioctl_map_memory_to_gpu_args args = { .handle = b->handle };
@@ -258,11 +240,8 @@ int prog_map(struct prog *pr, struct prog_buf *b, uint32_t gpus)
 		reach = 0;
 	check_n_success(pr, "MAP", r, args.n_success, reach);
 	b->mapped |= first_gpus(gpus, args.n_success);
-	/* Undoing takes memory as well, and that may be refused, too. */
-	if (r && pr->m->profile.knobs.map_transactional && prog_injected(pr))
-		unmap_leftovers(pr, b, gpus & ~b->mapped);
 	/* Half of a double mapping may be there. */
-	else if (r && b->aql && !pr->p->dying && whole)
+	if (r && b->aql && !pr->p->dying && whole && !pr->m->profile.knobs.map_transactional)
 		return prog_map(pr, b, gpus);
 	return r;
 }

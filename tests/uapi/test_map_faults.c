@@ -171,30 +171,21 @@ static void a_failure_on_any_gpu_takes_all_back(void **state)
 }
 
 /* A signal that comes when all is mapped: the call that is repeated only waits. */
-static void try_sync(bool transactional)
+static void a_signal_when_all_is_mapped_leaves_only_the_wait(void **state)
 {
 	uint64_t handle;
 	uint32_t done = 0;
 
 	if (uapi_through_shim())
 		skip();
-	begin(transactional);
+	begin(false);
 	assert_int_equal(alloc_mem(&prog, 0, VA(1), PAGE, F_VRAM, &handle, NULL), 0);
-	assert_true(uapi_fault("kfd.sync:errno=ERESTARTSYS,count=3"));
+	assert_true(uapi_fault("kfd.sync:errno=ERESTARTSYS,count=2"));
 	assert_int_equal(map_gpus(&prog, handle, prog.gpu, N, &done), -EINTR);
-	assert_int_equal(done, transactional ? 0 : N);
-	if (!transactional) {
-		/* Nothing is looked at, for nothing is to be mapped. */
-		assert_int_equal(map_gpus(&prog, handle, (uint32_t[]){ 1, 2, 3, 4 }, N, &done),
-				 -EINTR);
-		assert_int_equal(done, N);
-	} else {
-		assert_int_equal(map_gpus(&prog, handle, prog.gpu, N, &done), -EINTR);
-		assert_int_equal(done, 0);
-		for (unsigned int i = 0; i < N; i++)
-			assert_int_equal(unmap_one(&prog, handle, i), -EINVAL);
-	}
-	assert_int_equal(map_gpus(&prog, handle, prog.gpu, N, &done), -EINTR);
+	assert_int_equal(done, N);
+	/* Nothing is looked at, for nothing is to be mapped. */
+	assert_int_equal(map_gpus(&prog, handle, (uint32_t[]){ 1, 2, 3, 4 }, N, &done), -EINTR);
+	assert_int_equal(done, N);
 	assert_int_equal(map_gpus(&prog, handle, prog.gpu, N, &done), 0);
 	assert_int_equal(done, N);
 	/* The same for UNMAP: gone is gone. */
@@ -207,14 +198,20 @@ static void try_sync(bool transactional)
 	assert_int_equal(free_mem(&prog, handle), 0);
 }
 
-static void a_signal_when_all_is_mapped_leaves_only_the_wait(void **state)
+/* Where there is no half way, no signal ends the call any more. */
+static void a_signal_when_all_is_mapped_comes_too_late(void **state)
 {
-	try_sync(false);
-}
+	uint64_t handle;
+	uint32_t done = 0;
 
-static void a_signal_when_all_is_mapped_takes_all_back(void **state)
-{
-	try_sync(true);
+	if (uapi_through_shim())
+		skip();
+	begin(true);
+	assert_int_equal(alloc_mem(&prog, 0, VA(1), PAGE, F_VRAM, &handle, NULL), 0);
+	assert_true(uapi_fault("kfd.sync:errno=ERESTARTSYS,count=1"));
+	assert_int_equal(map_gpus(&prog, handle, prog.gpu, N, &done), 0);
+	assert_int_equal(done, N);
+	assert_int_equal(taken(VA(1)), below(N));
 }
 
 /* On from where it came to: what is before n_success is neither mapped nor taken back. */
@@ -294,7 +291,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_failure_on_any_gpu_leaves_the_earlier_ones),
 	cmocka_unit_test(a_failure_on_any_gpu_takes_all_back),
 	cmocka_unit_test(a_signal_when_all_is_mapped_leaves_only_the_wait),
-	cmocka_unit_test(a_signal_when_all_is_mapped_takes_all_back),
+	cmocka_unit_test(a_signal_when_all_is_mapped_comes_too_late),
 	cmocka_unit_test(a_call_that_goes_on_leaves_alone_what_was_done),
 	cmocka_unit_test(the_block_comes_back_on_every_refusal),
 	cmocka_unit_test(what_was_set_when_the_driver_started_happens),
