@@ -360,6 +360,81 @@ static void executing_jobs_needs_no_memory(void **state)
 	mm_fixture_check(&f);
 }
 
+/* ------------------------------------------------ eviction */
+
+/* What a refused call has already moved stays moved; all else must be as it was. Return: how many
+ * were refused. */
+static unsigned int refuse_until_done(int (*call)(void *arg), void *arg)
+{
+	unsigned int n = 0;
+	int r;
+
+	do {
+		fail_alloc(++n);
+		r = call(arg);
+		fail_alloc(0);
+		mm_fixture_check(&f);
+		assert_true(r == 0 || r == -ENOMEM);
+	} while (r && n < 10000);
+	assert_int_equal(r, 0);
+	return n - 1;
+}
+
+static struct mm_bo_params half_of_vram = {
+	.kind = MM_BO_VRAM, .size = VKF_MIB(120), .charge_as_gtt = true
+};
+
+struct guest {
+	struct mm_fixture_client c;
+	struct mm_bo *bo;
+};
+
+static int create_for_guest(void *arg)
+{
+	struct guest *g = arg;
+
+	return mm_bo_create(g->c.mm, f.dev[0], &half_of_vram, &g->bo);
+}
+
+static int restore_host(void *arg)
+{
+	return mm_client_restore(f.a.mm);
+}
+
+static void an_eviction_and_the_way_back(void **state)
+{
+	struct mm_pte_attr attr = { .writeable = true };
+	struct mm_mapping *m[2];
+	struct mm_bo *bo[2];
+	struct guest g;
+
+	f.a.runs = true;
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(mm_bo_create(f.a.mm, f.dev[0], &half_of_vram, &bo[i]), 0);
+		assert_int_equal(mm_vm_map(vm, bo[i], (vkf_gpuva){ VA + VKF_MIB(256) * i }, &attr,
+					   &m[i]), 0);
+	}
+	mm_fixture_run_all(&f);
+	assert_int_equal(mm_fixture_client_init(&f, &g.c), 0);
+	/* Once room is to be made, what is refused on the way to GTT goes further out instead. */
+	assert_true(refuse_until_done(create_for_guest, &g) >= 1);
+	mm_client_evicted(f.a.mm);
+	mm_fixture_run_all(&f);
+	assert_false(mm_bo_in_vram(bo[0]) && mm_bo_in_vram(bo[1]));
+	assert_true(mm_client_is_evicted(f.a.mm));
+
+	assert_true(refuse_until_done(restore_host, NULL) >= 2);
+	assert_false(mm_client_is_evicted(f.a.mm));
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(m[i]->entries, MM_ENTRIES_CURRENT);
+	mm_fixture_run_all(&f);
+	mm_fixture_check(&f);
+	mm_bo_put(g.bo);
+	mm_fixture_client_fini(&g.c);
+	for (unsigned int i = 0; i < 2; i++)
+		mm_bo_put(bo[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_DELAYED(name) cmocka_unit_test_prestate_setup_teardown(name, setup, teardown, &f)
 
@@ -368,6 +443,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_system),
 		cmocka_unit_test(a_whole_machine),
+		TEST(an_eviction_and_the_way_back),
 		TEST(a_client),
 		TEST(a_buffer_of_each_kind),
 		TEST(freeing_needs_no_memory),
