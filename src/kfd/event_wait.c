@@ -13,6 +13,7 @@
 #include <errno.h>
 #include "base/env.h"
 #include "base/sched.h"
+#include "base/waits.h"
 #include "kfd/process.h"
 
 #define TIMEOUT_NONE    0u
@@ -139,7 +140,10 @@ static int wait_locked(struct wait_call *wc) VKF_REQUIRES(wc->ev->lock)
 	}
 	wc->result = test_condition(wc);
 	if (wc->result != KFD_IOC_WAIT_RESULT_COMPLETE) {
+		struct vkf_wait_note *note = vkf_wait_begin("an event", 0);
+
 		r = sleep_until_done(wc);
+		vkf_wait_end(note);
 		if (r)
 			return r;
 	}

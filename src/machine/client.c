@@ -183,6 +183,7 @@ int machine_client_create(struct machine *m, const struct machine_regions *regio
 		.pt_tables = regions->pt_tables,
 		.arena_bytes = regions->arena_bytes,
 		.ops = &client_ops,
+		.number = regions->number,
 	};
 	struct machine_client *mc;
 	int r;

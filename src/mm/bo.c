@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "base/trace.h"
 #include "mm/lock_ctx.h"
 #include "mm/move.h"
 #include "mm/private.h"
@@ -207,6 +208,8 @@ int mm_bo_create(struct mm_client *client, struct mm_device *home,
 	r = join_client(bo, params);
 	if (r)
 		goto err_unplace;
+	vkf_trace_bo_create(client->config.number, mm_bo_arena(bo).v, size,
+			    (uint8_t)home->config.index, (uint8_t)bo->kind);
 	*ret_bo = bo;
 	return 0;
 
@@ -273,6 +276,7 @@ static void bo_free(struct mm_bo *bo)
 	struct mm_client *client = bo->client;
 
 	VKF_ASSERT(vkf_list_empty(&bo->mappings));
+	vkf_trace_bo_free(client->config.number, mm_bo_arena(bo).v, bo->size);
 	if (bo->kind == MM_BO_VRAM && bo->n_pinned)
 		mm_quota_unpin(&client->system->quota, &bo->home->quota, bo->size);
 	mm_resource_free(&bo->res);

@@ -56,6 +56,7 @@ struct mm_client_config {
 	uint64_t arena_bytes;
 	const struct mm_client_ops *ops;
 	void *cookie;
+	uint32_t number;        /* by which traces know it; 0: by none */
 };
 
 /* Return: 0; -EINVAL: no page-table region of at least two tables, or no arena; -ENOMEM. */

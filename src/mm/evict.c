@@ -2,6 +2,7 @@
 #include "mm/evict.h"
 
 #include <errno.h>
+#include "base/trace.h"
 #include "mm/lock_ctx.h"
 #include "mm/move.h"
 #include "mm/private.h"
@@ -153,6 +154,8 @@ static int move_out(const struct search *s, struct mm_bo *bo)
 	mm_resv_assert_held(bo->resv);
 	if (bo->res.man != s->man || bo->n_pinned)
 		return 0;
+	vkf_trace_evict_want(bo->client->config.number, mm_bo_arena(bo).v, bo->size,
+			     (uint8_t)bo->home->config.index);
 	r = mm_bo_move_locked(bo, refuge(bo), &anywhere, &op, MM_MOVE_HAND_ON);
 	/* GTT is full of what cannot leave: then further out. */
 	if (r == -ENOMEM && refuge(bo) != &bo->client->system->swap.man)

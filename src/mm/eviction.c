@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "base/trace.h"
 #include "mm/private.h"
 
 struct eviction {
@@ -52,6 +53,7 @@ struct mm_fence *mm_eviction_prepare(struct mm_client *client)
 	mm_fence_init(&e->fence, &ops, client->evict_context,
 		      atomic_fetch_add(&client->evict_seqno, 1) + 1);
 	mm_fence_set_owner(&e->fence, MM_FENCE_EVICTION, NULL, NULL);
+	mm_fence_show(&e->fence, VKF_TRACE_FENCE_EVICTION, client->config.number);
 	return &e->fence;
 }
 

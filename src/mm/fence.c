@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "base/trace.h"
+#include "base/waits.h"
 
 void mm_fence_init(struct mm_fence *f, const struct mm_fence_ops *ops, uint64_t context,
 		   uint64_t seqno)
@@ -15,6 +17,7 @@ void mm_fence_init(struct mm_fence *f, const struct mm_fence_ops *ops, uint64_t 
 	f->context = context;
 	f->seqno = seqno;
 	f->owner = (struct mm_fence_owner){ .kind = MM_FENCE_OTHER };
+	mm_fence_show(f, VKF_TRACE_FENCE_WORK, 0);
 	f->ops = ops;
 	vkf_mutex_init(&f->lock, VKF_RANK_FENCE);
 	vkf_cond_init(&f->done);
@@ -26,6 +29,12 @@ void mm_fence_set_owner(struct mm_fence *f, enum mm_fence_kind kind, const struc
 {
 	VKF_ASSERT(!vm == (kind == MM_FENCE_OTHER || kind == MM_FENCE_EVICTION));
 	f->owner = (struct mm_fence_owner){ kind, vm, dev };
+}
+
+void mm_fence_show(struct mm_fence *f, uint32_t shown_as, uint32_t client)
+{
+	f->shown_as = shown_as;
+	f->client = client;
 }
 
 void mm_fence_fini(struct mm_fence *f)
@@ -84,6 +93,10 @@ int mm_fence_signal_at(struct mm_fence *f, int error, uint64_t timestamp_ns)
 	}
 	f->error = error;
 	f->timestamp_ns = timestamp_ns;
+	/* Before anybody can see it, so that whoever goes on is told of later. */
+	if (f->enabled)
+		vkf_trace_fence_signal(f->context, f->seqno, f->client, (uint8_t)f->shown_as,
+				       error);
 	atomic_store_explicit(&f->signalled, true, memory_order_release);
 	vkf_list_splice_tail(&f->callbacks, &callbacks);
 	vkf_mutex_unlock(&f->lock);
@@ -165,19 +178,39 @@ bool mm_fence_remove_callback(struct mm_fence *f, struct mm_fence_cb *cb)
 	return waiting;
 }
 
-int mm_fence_wait(struct mm_fence *f, uint64_t deadline_ns, bool interruptible)
+static const char *const shown[] = {
+	[VKF_TRACE_FENCE_WORK] = "work",
+	[VKF_TRACE_FENCE_MOVE] = "a move",
+	[VKF_TRACE_FENCE_EVICTION] = "eviction",
+	[VKF_TRACE_FENCE_PAGE_TABLES] = "page tables",
+};
+
+static int sleep_for(struct mm_fence *f, uint64_t deadline_ns, bool interruptible)
 {
 	int r = 0;
 
-	if (mm_fence_poll(f))
-		return 0;
-	mm_fence_enable(f);
 	vkf_mutex_lock(&f->lock);
 	while (!mm_fence_is_signalled(f) && !r)
 		r = vkf_cond_wait(&f->done, &f->lock, deadline_ns, interruptible);
 	if (mm_fence_is_signalled(f))
 		r = 0;
 	vkf_mutex_unlock(&f->lock);
+	return r;
+}
+
+int mm_fence_wait(struct mm_fence *f, uint64_t deadline_ns, bool interruptible)
+{
+	struct vkf_wait_note *note;
+	int r;
+
+	if (mm_fence_poll(f))
+		return 0;
+	mm_fence_enable(f);
+	note = vkf_wait_begin(shown[f->shown_as], f->client);
+	vkf_trace_fence_wait_begin(f->context, f->seqno, f->client, (uint8_t)f->shown_as);
+	r = sleep_for(f, deadline_ns, interruptible);
+	vkf_trace_fence_wait_end(f->context, f->seqno, r);
+	vkf_wait_end(note);
 	return r;
 }
 

@@ -81,6 +81,8 @@ struct mm_fence {
 	uint64_t timestamp_ns;       /* of signalling; as @error */
 	uint64_t context, seqno;     /* constant once published */
 	struct mm_fence_owner owner; /* constant once published */
+	uint32_t client;             /* for those who watch: whose it is, 0: nobody's; as @owner */
+	uint32_t shown_as;           /* enum vkf_trace_fence; as @owner */
 	const struct mm_fence_ops *ops;
 	struct vkf_mutex lock;     /* rank FENCE */
 	struct vkf_cond done;      /* of @lock */
@@ -93,6 +95,8 @@ void mm_fence_init(struct mm_fence *f, const struct mm_fence_ops *ops, uint64_t 
 /* Before it is published. @vm and @dev as in struct mm_fence_owner. */
 void mm_fence_set_owner(struct mm_fence *f, enum mm_fence_kind kind, const struct mm_vm *vm,
 			const struct mm_device *dev);
+/* Before it is published: what those who watch see of it, enum vkf_trace_fence and whose it is. */
+void mm_fence_show(struct mm_fence *f, uint32_t shown_as, uint32_t client);
 /* Without a last reference: a fence that was never published. */
 void mm_fence_fini(struct mm_fence *f);
 struct mm_fence *mm_fence_get(struct mm_fence *f);

@@ -3,20 +3,65 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "base/trace.h"
 #include "mm/private.h"
 
 /* struct move - one buffer on its way */
 struct move {
 	struct mm_paging_job job;
 	struct mm_resource old; /* placed nowhere when it was handed on */
+	/* For those who watch. */
+	uint32_t client;
+	uint8_t gpu;
+	uint64_t bo;
 };
 
 _Static_assert(offsetof(struct move, job.fence) == 0, "freed as what its fence is");
+
+/* What it waited for last, or NULL. */
+static const struct mm_fence *last_dep(const struct mm_paging_job *job)
+{
+	const struct mm_fence *last = NULL;
+
+	for (size_t i = 0; i < job->deps.n; i++) {
+		const struct mm_fence *f = job->deps.fences[i];
+
+		if (!last || mm_fence_timestamp(f) > mm_fence_timestamp(last))
+			last = f;
+	}
+	return last;
+}
+
+static void trace_end(const struct move *move)
+{
+	const struct mm_fence *dep = vkf_trace_is_on() ? last_dep(&move->job) : NULL;
+
+	vkf_trace_bo_move_end(move->client, move->gpu, move->bo, dep ? dep->context : 0,
+			      dep ? dep->seqno : 0);
+}
+
+static uint8_t place_of(const struct mm_bo *bo, const struct mm_manager *man)
+{
+	if (man == &bo->home->vram.man)
+		return VKF_TRACE_PLACE_VRAM;
+	return man == &bo->home->gtt.man ? VKF_TRACE_PLACE_GTT : VKF_TRACE_PLACE_SYSTEM;
+}
+
+static void trace_begin(struct move *move, const struct mm_bo *bo, const struct mm_manager *to)
+{
+	move->client = bo->client->config.number;
+	move->gpu = (uint8_t)bo->home->config.index;
+	move->bo = mm_bo_arena(bo).v;
+	mm_fence_show(&move->job.fence, VKF_TRACE_FENCE_MOVE, move->client);
+	vkf_trace_bo_move_begin(move->client, move->bo, bo->size, move->gpu,
+				place_of(bo, bo->res.man), place_of(bo, to));
+}
 
 static void execute(struct mm_paging_job *job)
 {
 	struct move *move = vkf_container_of(job, struct move, job);
 
+	trace_end(move);
 	mm_resource_free(&move->old);
 }
 
@@ -91,6 +136,7 @@ static void commit(struct move *move, struct mm_bo *bo, struct mm_resource *to,
 	struct mm_fence *f = &move->job.fence;
 
 	mm_resv_assert_held(bo->resv);
+	trace_begin(move, bo, to->man);
 	mm_resource_make_unevictable(&bo->res);
 	mm_resource_take(&move->old, &bo->res);
 	mm_resource_take(&bo->res, to);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/env.h"
+#include "base/trace.h"
 #include "mm/private.h"
 
 #define FEW_RUNS 3
@@ -143,6 +144,7 @@ struct mm_pt_update *mm_pt_update_create(struct mm_pt_tree *tree)
 	if (!u)
 		return NULL;
 	mm_paging_job_init(&u->job, NULL, execute);
+	mm_fence_show(&u->job.fence, VKF_TRACE_FENCE_PAGE_TABLES, tree->client->config.number);
 	u->tree = tree;
 	u->runs = u->few;
 	u->room = FEW_RUNS;

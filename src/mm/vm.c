@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "base/trace.h"
 #include "mm/lock_ctx.h"
 #include "mm/private.h"
 #include "mm/sync.h"
@@ -321,6 +322,9 @@ int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_
 	if (r)
 		return r;
 	r = map_locked(vm, bo, va, attr, ret_mapping);
+	if (!r)
+		vkf_trace_vm_map(vm->client->config.number, (uint8_t)vm->dev->config.index, va.v,
+				 bo->size);
 	vm_unlock(vm);
 	return r;
 }
@@ -383,6 +387,8 @@ int mm_vm_unmap(struct mm_mapping *mapping, struct mm_fence **ret_fence)
 	vm_unlock(vm);
 	if (r)
 		return r;
+	vkf_trace_vm_unmap(vm->client->config.number, (uint8_t)vm->dev->config.index,
+			   mapping->range.first, mapping->bo->size);
 	if (ret_fence)
 		*ret_fence = f;
 	else

@@ -97,12 +97,15 @@ static void a_programs_calls_are_told_from_its_first_to_its_last(void **state)
 		begin = (const void *)w.rec[k].payload;
 		assert_int_equal(begin->call, 8); /* CREATE_EVENT */
 		assert_int_equal(w.rec[k].client, start->client);
-		assert_int_equal(w.rec[k + 1].event, VKF_TRACE_IOCTL_END);
-		assert_true(w.rec[k + 1].ns >= w.rec[k].ns);
+		i = find(VKF_TRACE_IOCTL_END, k);
+		assert_true(i < find(VKF_TRACE_IOCTL_BEGIN, k + 1));
+		assert_int_equal(w.rec[i].task, w.rec[k].task);
+		assert_true(w.rec[i].ns >= w.rec[k].ns);
 		n++;
 	}
 	assert_int_equal(n, 3);
 	assert_true(find(VKF_TRACE_CLIENT_EXIT, i) < w.n);
+	assert_true(find(VKF_TRACE_BO_CREATE, 0) < find(VKF_TRACE_BO_FREE, 0));
 }
 
 static void who_is_there_already_is_told_of(void **state)

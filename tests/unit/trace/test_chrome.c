@@ -151,11 +151,11 @@ static void moves_at_once_have_lanes(void **state)
 {
 	TELL(2000, 9, 3, vkf_trace_bo_move_begin(3, 0x1000, 4096, 1, 2, 1));
 	TELL(2100, 9, 3, vkf_trace_bo_move_begin(3, 0x2000, 4096, 1, 2, 1));
-	TELL(2200, 9, 3, vkf_trace_bo_move_end(3, 0x1000, 1, 0));
+	TELL(2200, 9, 3, vkf_trace_bo_move_end(3, 1, 0x1000, 0, 0));
 	TELL(2300, 9, 3, vkf_trace_bo_move_begin(4, 0x2000, 4096, 1, 2, 1));
-	TELL(2400, 9, 3, vkf_trace_bo_move_end(3, 0x2000, 1, 0));
-	TELL(2500, 9, 3, vkf_trace_bo_move_end(4, 0x2000, 1, 0));
-	TELL(2600, 9, 3, vkf_trace_bo_move_end(4, 0x2000, 1, 0));
+	TELL(2400, 9, 3, vkf_trace_bo_move_end(3, 1, 0x2000, 0, 0));
+	TELL(2500, 9, 3, vkf_trace_bo_move_end(4, 1, 0x2000, 0, 0));
+	TELL(2600, 9, 3, vkf_trace_bo_move_end(4, 1, 0x2000, 0, 0));
 	close_it();
 	assert_int_equal(count("\"ph\":\"B\",\"pid\":3,\"tid\":2,"), 2);
 	assert_int_equal(count("\"ph\":\"B\",\"pid\":3,\"tid\":3,"), 1);

@@ -64,8 +64,8 @@ static void labels_have_names_for_numbers(void **state)
 		label(REC(vkf_trace_fence_wait_begin(1, 2, 4, VKF_TRACE_FENCE_EVICTION)), &names),
 		"waits for eviction of bench (123)");
 	assert_string_equal(
-		label(REC(vkf_trace_fence_wait_begin(1, 2, 5, VKF_TRACE_FENCE_PAGES)), &names),
-		"waits for pages of program 5");
+		label(REC(vkf_trace_fence_wait_begin(1, 2, 5, VKF_TRACE_FENCE_PAGE_TABLES)), &names),
+		"waits for page_tables of program 5");
 	assert_string_equal(label(REC(vkf_trace_fence_wait_begin(1, 2, 0, 200)), &names),
 			    "waits for 200 of the driver");
 }
