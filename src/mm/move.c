@@ -141,6 +141,9 @@ static void commit(struct move *move, struct mm_bo *bo, struct mm_resource *to,
 	mm_resource_take(&move->old, &bo->res);
 	mm_resource_take(&bo->res, to);
 	mm_resource_make_evictable(&bo->res, bo, MM_LRU_USER);
+	/* As with amdgpu's CPU_ACCESS_REQUIRED: what comes back has not been looked at there. */
+	if (mm_bo_in_vram(bo))
+		atomic_store_explicit(&bo->cpu_access, false, memory_order_relaxed);
 	mark_stale(bo);
 	if (old == MM_MOVE_HAND_ON) {
 		struct mm_resource gone;

@@ -409,6 +409,21 @@ static void policies_differ_in_who_leaves(void **state)
 	}
 }
 
+static void in_vram_again_it_has_not_been_looked_at(void **state)
+{
+	struct mm_bo *bo = create(&f.a, 2 * BIG), *next;
+
+	f.a.runs = false;
+	mm_bo_note_cpu_access(bo);
+	next = create(&b, 2 * BIG);
+	assert_true(in_gtt(bo) && mm_bo_has_cpu_access(bo));
+	mm_bo_put(next);
+	assert_int_equal(mm_bo_validate(bo, false), 0);
+	assert_true(mm_bo_in_vram(bo));
+	assert_false(mm_bo_has_cpu_access(bo));
+	mm_bo_put(bo);
+}
+
 static void policies_have_names(void **state)
 {
 	for (enum mm_evict_policy p = 0; p < MM_EVICT_POLICIES; p++)
@@ -437,6 +452,7 @@ int main(void)
 		TEST(freeing_a_buffer_stops_nobody),
 		TEST(the_end_of_a_client_lets_its_memory_go),
 		TEST(policies_differ_in_who_leaves),
+		TEST(in_vram_again_it_has_not_been_looked_at),
 		cmocka_unit_test(policies_have_names),
 	};
 
