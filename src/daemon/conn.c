@@ -135,8 +135,9 @@ static void describe_file(const struct conn *c, struct wire_welcome *w)
 	}
 }
 
-/* It says who it is by what stays in its socket. The end that it reads there makes poll() find it
- * readable, as a dma-buf that nobody is writing to. */
+/* It says who it is by what stays in its socket, so that poll() finds it readable, as a dma-buf
+ * that nobody is writing to. Who reads that away all the same finds the end behind it, and never
+ * waits. */
 static int hello_made(struct conn *c, const struct wire_hello *h, struct session *session)
 {
 	struct wire_welcome w = { .magic = WIRE_MAGIC };
@@ -147,8 +148,6 @@ static int hello_made(struct conn *c, const struct wire_hello *h, struct session
 		return refuse(c, -ENOENT);
 	describe_file(c, &w);
 	r = reply(c, &w, NULL, 0);
-	if (!r)
-		r = reply(c, &w, NULL, 0);
 	return !r && shutdown(c->fd, SHUT_WR) < 0 ? -errno : r;
 }
 

@@ -94,7 +94,7 @@ static int take_fds(struct msghdr *msg, int *ret_fds, unsigned int n_fds)
 	return 0;
 }
 
-static int recv_welcome(int fd, struct wire_welcome *w, int *ret_fds, unsigned int n_fds)
+static int recv_welcome(int fd, struct wire_welcome *w, int *ret_fds, unsigned int n_fds, int flags)
 {
 	union {
 		char buf[CMSG_SPACE(16 * sizeof(int))];
@@ -109,7 +109,7 @@ static int recv_welcome(int fd, struct wire_welcome *w, int *ret_fds, unsigned i
 	for (;;) {
 		msg.msg_control = control.buf;
 		msg.msg_controllen = sizeof(control.buf);
-		n = SYS3(recvmsg, fd, &msg, MSG_CMSG_CLOEXEC);
+		n = SYS3(recvmsg, fd, &msg, MSG_CMSG_CLOEXEC | flags);
 		if (n == -EAGAIN)
 			SYS5(ppoll, &p, 1, NULL, NULL, 8);
 		else if (n != -EINTR)
@@ -141,7 +141,7 @@ int conn_open(struct wire_hello *hello, struct wire_welcome *ret_welcome, int *r
 	if (r)
 		r = -ENODEV;
 	else
-		r = recv_welcome(fd, &w, ret_fds, n_fds);
+		r = recv_welcome(fd, &w, ret_fds, n_fds, hello->file ? MSG_PEEK : 0);
 	if (r) {
 		sys_close(fd);
 		return r;
@@ -166,7 +166,7 @@ int conn_ident(int fd, struct wire_welcome *ret_welcome)
 	struct wire_msg msg = { .op = WIRE_IDENT };
 	struct wire_welcome w;
 
-	if (send_all(fd, &msg, sizeof(msg)) || recv_welcome(fd, &w, NULL, 0))
+	if (send_all(fd, &msg, sizeof(msg)) || recv_welcome(fd, &w, NULL, 0, 0))
 		return -EIO;
 	*ret_welcome = w;
 	return 0;

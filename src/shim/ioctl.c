@@ -146,9 +146,9 @@ static int copy_back(struct shim_call *c)
 	return r;
 }
 
-/* Take what the call has made, and put its descriptor where the program looks for it. Return: 0 or
- * -errno: it was not to be had. */
-static int take_made(struct shim_call *c, const struct shim_file *f, uint32_t cmd)
+/* Take what the call has made, and put its descriptor where the program looks for it; a block that
+ * ends before has no use for it. Return: 0 or -errno: it was not to be had. */
+static int take_made(struct shim_call *c, const struct shim_file *f, uint32_t cmd, bool *ret_taken)
 {
 	uint8_t *block = c->slot->data;
 	uint64_t made = c->slot->head.made_file;
@@ -166,6 +166,7 @@ static int take_made(struct shim_call *c, const struct shim_file *f, uint32_t cm
 		if (fd < 0)
 			return fd;
 		memcpy(block + n->ptr, &fd, sizeof(fd));
+		*ret_taken = true;
 		return 0;
 	}
 	return 0;
@@ -201,7 +202,7 @@ int shim_ioctl(const struct shim_file *f, unsigned long cmd, uint64_t arg)
 {
 	struct shim_call c;
 	struct session *s;
-	bool answered, made;
+	bool answered, made, taken = false;
 	int r = session_of(f, &s), fault;
 
 	if (r)
@@ -217,9 +218,9 @@ int shim_ioctl(const struct shim_file *f, unsigned long cmd, uint64_t arg)
 		return r;
 	made = r == 0 && c.slot->head.made_file;
 	if (made)
-		r = take_made(&c, f, (uint32_t)cmd);
+		r = take_made(&c, f, (uint32_t)cmd, &taken);
 	fault = copy_back(&c);
-	if (!made || !r || drop_made(&c))
+	if (made == taken || drop_made(&c))
 		shim_call_end(&c);
 	return fault ? fault : r;
 }

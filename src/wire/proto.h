@@ -16,8 +16,8 @@
  *   all that sessions had which have ended by then is free again.
  * - FILE: one open of a character device; this socket is the program's descriptor.
  *   Later message: IDENT, answered with a wire_welcome. Or the dma-buf that a call has
- *   made: then a second wire_welcome stays in the socket for whoever looks (MSG_PEEK),
- *   the driver sends no more, so that it polls as readable, and drops what it is sent.
+ *   made: then the wire_welcome stays in the socket for whoever looks (MSG_PEEK), the
+ *   driver sends no more, so that it polls as readable, and drops what it is sent.
  * - ENGINE: the engine of a session. The driver sends one byte when the engine has
  *   something to look at; its end tells either side that the other is gone.
  * - QUERY: a named text; the answer carries a memfd with it.

@@ -41,7 +41,7 @@ struct input {
 	const uint8_t *at, *end;
 };
 
-enum kind { HANDLES, EVENTS, QUEUES, OFFSETS, N_KINDS };
+enum kind { HANDLES, EVENTS, QUEUES, OFFSETS, DMABUFS, N_KINDS };
 
 struct program {
 	struct vkfd_client *client;
@@ -281,6 +281,43 @@ static void build_acquire(struct world *w, struct input *in, struct shot *s)
 	s->size = sizeof(*a);
 }
 
+struct export_args {
+	uint64_t handle;
+	uint32_t flags, fd;
+};
+
+static void build_export(struct world *w, struct input *in, struct shot *s)
+{
+	struct export_args *a = (void *)s->block;
+
+	a->handle = likely(w, in, known(w, in, HANDLES));
+	a->flags = (uint32_t)value(w, in);
+	s->nr = 0x24;
+	s->size = sizeof(*a);
+}
+
+static void build_import(struct world *w, struct input *in, struct shot *s)
+{
+	struct kfd_ioctl_import_dmabuf_args *a = (void *)s->block;
+
+	a->va_addr = likely(w, in, VA_BASE + (take(in, 1) % 64) * 16 * PAGE);
+	a->gpu_id = some_gpu(w, in);
+	a->dmabuf_fd = (uint32_t)likely(w, in, known(w, in, DMABUFS));
+	s->nr = 0x1d;
+	s->size = sizeof(*a);
+}
+
+static void build_info(struct world *w, struct input *in, struct shot *s)
+{
+	struct kfd_ioctl_get_dmabuf_info_args *a = (void *)s->block;
+
+	a->metadata_ptr = take(in, 1) % 4 ? 0 : value(w, in);
+	a->metadata_size = (uint32_t)value(w, in);
+	a->dmabuf_fd = (uint32_t)likely(w, in, known(w, in, DMABUFS));
+	s->nr = 0x1c;
+	s->size = sizeof(*a);
+}
+
 /* Any number, any size, any contents; a wait must still end. */
 static void build_wild(struct world *w, struct input *in, struct shot *s)
 {
@@ -302,7 +339,8 @@ typedef void (*build_fn)(struct world *w, struct input *in, struct shot *s);
 static const build_fn builders[] = {
 	build_alloc, build_alloc, build_alloc, build_map, build_map, build_map, build_map,
 	build_free, build_free, build_queue, build_queue, build_queue_op, build_event, build_event_op,
-	build_wait, build_acquire, build_wild, build_wild, build_wild, build_wild,
+	build_export, build_export, build_import, build_import, build_info, build_wait, build_acquire,
+	build_wild, build_wild, build_wild, build_wild,
 };
 
 /* ------------------------------------------------ one call */
@@ -312,10 +350,16 @@ static void learn_from(struct program *p, const struct shot *s)
 	const struct kfd_ioctl_alloc_memory_of_gpu_args *alloc = (const void *)s->block;
 	const struct kfd_ioctl_create_event_args *ev = (const void *)s->block;
 	const struct kfd_ioctl_create_queue_args *q = (const void *)s->block;
+	const struct kfd_ioctl_import_dmabuf_args *import = (const void *)s->block;
+	const struct export_args *export = (const void *)s->block;
 
 	if (s->nr == 0x16) {
 		learn(p, HANDLES, alloc->handle);
 		learn(p, OFFSETS, alloc->mmap_offset);
+	} else if (s->nr == 0x1d) {
+		learn(p, HANDLES, import->handle);
+	} else if (s->nr == 0x24) {
+		learn(p, DMABUFS, export->fd);
 	} else if (s->nr == 0x08) {
 		learn(p, EVENTS, ev->event_id);
 	} else if (s->nr == 0x02) {
@@ -366,6 +410,48 @@ static void fire_mmap(struct world *w, struct program *p, struct input *in)
 		munmap(m, len);
 }
 
+/* A device stays open: the rest of the sequence needs it. */
+static int some_dmabuf(struct world *w, struct input *in)
+{
+	int fd = (int)known(w, in, DMABUFS);
+
+	return fd > now->render[N_GPUS - 1] ? fd : -1;
+}
+
+static void fire_dmabuf(struct world *w, struct program *p, struct input *in)
+{
+	uint64_t block[4] = { take(in, 1) % 10, value(w, in), value(w, in), value(w, in) };
+	uint64_t len = (1 + take(in, 1) % 64) * PAGE;
+	struct program *other = &w->programs[take(in, 1) % N_CLIENTS];
+	int fd = some_dmabuf(w, in), copy;
+	void *m;
+
+	switch (take(in, 1) % 6) {
+	case 0:
+		vkfd_close(p->client, fd);
+		break;
+	case 1:
+		vkfd_lseek(p->client, fd, (int64_t)(take(in, 1) % 2), (int)take(in, 1) % 4);
+		break;
+	case 2:
+		if (vkfd_mmap(p->client, NULL, len, take(in, 1) % 4, take(in, 1) % 2 ? MAP_SHARED : MAP_PRIVATE,
+			      fd, (off_t)(take(in, 1) % 8 * PAGE), &m) == 0)
+			munmap(m, len);
+		break;
+	case 3:
+		/* Another process gets one, and does with it what it does. */
+		copy = vkfd_dup(p->client, fd, other->client);
+		if (copy >= 0 && other == p)
+			learn(p, DMABUFS, (uint64_t)copy);
+		else if (copy >= 0 && take(in, 1) % 2)
+			vkfd_close(other->client, copy);
+		break;
+	default:
+		vkfd_ioctl(p->client, fd, _IOC(take(in, 1) % 4, 'b', take(in, 1) % 5, take(in, 1) % 2 ? 8 : 4),
+			   take(in, 1) % 8 ? block : NULL);
+	}
+}
+
 static void fire(struct world *w, struct input *in)
 {
 	struct program *p = now;
@@ -380,6 +466,9 @@ static void fire(struct world *w, struct input *in)
 	case 2:
 		if (p->steps_engine)
 			vkfd_engine_step(p->client);
+		break;
+	case 3:
+		fire_dmabuf(w, p, in);
 		break;
 	default:
 		fire_kfd(w, p, in);
@@ -598,7 +687,7 @@ static void run_threads(const uint8_t *data, size_t size)
 /* Sequences in which nothing ever succeeds would prove little. */
 static int report(void)
 {
-	static const uint8_t must[] = { 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0c, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1e };
+	static const uint8_t must[] = { 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0c, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1c, 0x1d, 0x1e, 0x24 };
 	int r = 0;
 
 	for (unsigned int nr = 0; nr < 256; nr++)

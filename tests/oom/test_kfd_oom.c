@@ -197,6 +197,46 @@ static void use_queue(struct life *l)
 	CALL(l, AMDKFD_IOC_DESTROY_QUEUE, destroy);
 }
 
+struct export_args {
+	uint64_t handle;
+	uint32_t flags, fd;
+};
+
+/* Two dma-bufs and two imports; the last holder of each buffer is another one. */
+static void use_dmabufs(struct life *l)
+{
+	for (unsigned int last = 0; last < 2; last++) {
+		struct kfd_ioctl_alloc_memory_of_gpu_args a = {
+			.va_addr = VA + (3ull << 30), .size = 2 << 20, .gpu_id = l->gpu[0],
+			.flags = 0x80000001
+		};
+		struct export_args e = { 0 };
+		struct kfd_ioctl_import_dmabuf_args i = {
+			.va_addr = VA + (4ull << 30), .gpu_id = l->gpu[0]
+		};
+		struct kfd_ioctl_get_dmabuf_info_args info = { 0 };
+		struct kfd_ioctl_map_memory_to_gpu_args m = {
+			.device_ids_array_ptr = (uintptr_t)l->gpu, .n_devices = 2
+		};
+		struct kfd_ioctl_free_memory_of_gpu_args f;
+
+		CALL(l, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, a);
+		e.handle = a.handle;
+		CALL(l, _IOWR('K', 0x24, struct export_args), e);
+		i.dmabuf_fd = info.dmabuf_fd = e.fd;
+		CALL(l, AMDKFD_IOC_IMPORT_DMABUF, i);
+		CALL(l, AMDKFD_IOC_GET_DMABUF_INFO, info);
+		assert_int_equal(info.size, 2 << 20);
+		f.handle = a.handle;
+		CALL(l, AMDKFD_IOC_FREE_MEMORY_OF_GPU, f);
+		if (last)
+			assert_int_equal(vkfd_close(l->client, (int)e.fd), 0);
+		m.handle = i.handle;
+		CALL(l, AMDKFD_IOC_MAP_MEMORY_TO_GPU, m);
+		unmap_and_free(l, i.handle);
+	}
+}
+
 static void live(unsigned long n, bool transactional)
 {
 	const char *const set[] = { transactional ? "kfd.map=transactional" : "kfd.map=kernel" };
@@ -213,6 +253,7 @@ static void live(unsigned long n, bool transactional)
 	start(&l);
 	unmap_and_free(&l, alloc_mapped(&l, VA + (1 << 30), 4 << 20, 0xc0000001));
 	unmap_and_free(&l, alloc_mapped(&l, VA + (2ull << 30), 8 * PAGE, 0x88000002));
+	use_dmabufs(&l);
 	use_events(&l);
 	use_queue(&l);
 	until_refusal = NEVER;

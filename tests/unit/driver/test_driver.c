@@ -312,6 +312,91 @@ static void what_a_client_has_is_shown(void **state)
 	assert_int_equal(stats[0].kfd.n_queues, 0);
 }
 
+static void dma_bufs_are_counted_by_who_exported_them(void **state)
+{
+	struct driver_file *f;
+	struct space b;
+	struct prog p;
+	uint64_t handle;
+	int fd;
+
+	open_space(&b, 200, "b");
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), MIB, F_VRAM, &handle, NULL), 0);
+	fd = export_mem(&p, handle);
+	f = a.files[export_mem(&p, handle)];
+	look();
+	assert_int_equal(stats[0].n_dmabufs, 2);
+	assert_int_equal(stats[1].n_dmabufs, 0);
+	assert_int_equal(driver_file_client(f), driver_client_id(a.c));
+	assert_null(driver_file_render(f));
+	assert_ptr_equal(driver_file_dmabuf(f), driver_file_dmabuf(a.files[fd]));
+	assert_null(driver_file_dmabuf(a.files[p.kfd]));
+	driver_close(a.files[fd]);
+	a.files[fd] = NULL;
+	look();
+	assert_int_equal(stats[0].n_dmabufs, 1);
+	close_space(&b);
+}
+
+/* Its space is still charged, though its bytes are gone with the address space they were in; and
+ * somebody who needs the room may have it. */
+static void a_dma_buf_outlives_its_exporter(void **state)
+{
+	struct machine_usage u;
+	struct driver_file *f;
+	struct machine_map m;
+	struct space first;
+	struct prog p;
+	uint64_t handle;
+	int fd;
+
+	prog_start(&p);
+	/* Charged as GTT, so that the next one's limit is no reason to refuse. */
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 600 * MIB, F_VRAM | F_GTT, &handle, NULL), 0);
+	fd = export_mem(&p, handle);
+	f = a.files[fd];
+	a.files[fd] = NULL;
+	for (unsigned int i = 0; i < MAX_FILES; i++)
+		if (a.files[i])
+			driver_close(a.files[i]);
+	first = a;
+	close_space(&first);
+	open_space(&a, 101, "second");
+	driver_usage(d, &u);
+	assert_int_equal(u.vram_used[0], 600 * MIB);
+	assert_int_equal(machine_dmabuf_size(driver_file_dmabuf(f)), 600 * MIB);
+	assert_int_equal(driver_mmap(a.c, f, 0, MIB, PROT_READ, MAP_SHARED, &m), -EACCES);
+
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 600 * MIB, F_VRAM | F_GTT, &handle, NULL), 0);
+	assert_int_equal(map_one(&p, handle, 0), 0);
+	driver_usage(d, &u);
+	assert_in_range(u.vram_used[0], 600 * MIB, 700 * MIB);
+	driver_close(f);
+	driver_usage(d, &u);
+	assert_in_range(u.vram_used[0], 600 * MIB, 700 * MIB);
+}
+
+static void without_memory_no_descriptor_of_a_dma_buf(void **state)
+{
+	struct prog p;
+	uint64_t handle;
+	unsigned int n_files;
+
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), MIB, F_VRAM, &handle, NULL), 0);
+	n_files = driver_n_files(d);
+	/* The dma-buf, then its file. */
+	for (unsigned int n = 1; n <= 2; n++) {
+		fail_alloc(n);
+		assert_int_equal(export_mem(&p, handle), -ENOMEM);
+		vkf_env_set(NULL);
+		assert_int_equal(driver_n_files(d), n_files);
+	}
+	assert_true(export_mem(&p, handle) >= 0);
+}
+
 static void regions_too_small_make_no_client(void **state)
 {
 	struct driver_client_config config = { .pid = 1, .comm = "x", .regions = a.regions };
@@ -885,6 +970,9 @@ int main(void)
 		T(a_queues_priority_is_the_hardwares),
 		T(clients_are_shown_oldest_first),
 		T(what_a_client_has_is_shown),
+		T(dma_bufs_are_counted_by_who_exported_them),
+		T(a_dma_buf_outlives_its_exporter),
+		T(without_memory_no_descriptor_of_a_dma_buf),
 		T(regions_too_small_make_no_client),
 		T(a_client_is_listed_until_its_memory_is_back),
 		T(clients_may_come_and_go_while_somebody_looks),

@@ -27,6 +27,7 @@
 #include "wire/slot.h"
 
 #define MAX_CONNS 256
+#define MADE (UINT64_C(1) << 63)
 
 struct session {
 	uint64_t id;
@@ -47,13 +48,14 @@ struct conn {
 	int fd;
 	enum wire_kind kind;
 	struct session *session;
-	uint64_t file, owner;
+	uint64_t file, owner, inode; /* @inode: of a dma-buf */
 	uint32_t major, minor;
 };
 
 static struct conn conns[MAX_CONNS];
 static struct fake_counts counts;
-static uint64_t last_session, last_file;
+static uint64_t last_session;
+static _Atomic uint64_t last_file;
 
 /* ------------------------------------------------ calls */
 
@@ -167,6 +169,10 @@ static int kfd_call(struct slot_arg *a, struct wire_slot *slot, void *block)
 	case 0x1a:
 		return seg_data(slot, cu->cu_mask_ptr, (cu->num_cu_mask + 31) / 32 * 4) ? -ENOSPC
 											: -EFAULT;
+	case 0x24:
+		/* The claim brings back what it was made of. */
+		slot->head.made_file = MADE | atomic_fetch_add(&last_file, 1) << 8 | *(uint8_t *)block;
+		return 0;
 	default:
 		return -ENOTTY;
 	}
@@ -239,7 +245,12 @@ static void *serve_slot(void *arg)
 			continue;
 		}
 		__atomic_fetch_add(&counts.calls, 1, __ATOMIC_RELAXED);
-		if (h->call == WIRE_CALL_IOCTL)
+		h->made_file = 0;
+		if (h->call == WIRE_CALL_NOP)
+			__atomic_fetch_add(&counts.nops, 1, __ATOMIC_RELAXED);
+		if (h->call == WIRE_CALL_NOP)
+			h->result = 0;
+		else if (h->call == WIRE_CALL_IOCTL)
 			h->result = serve_ioctl(a, slot);
 		else
 			h->result = h->call == WIRE_CALL_MMAP ? serve_mmap(slot) : -EINVAL;
@@ -324,6 +335,9 @@ static void describe(struct conn *c, struct wire_welcome *w)
 	w->session = c->owner;
 	w->major = c->major;
 	w->minor = c->minor;
+	w->dmabuf_bytes = c->inode ? FAKE_DMABUF_BYTES : 0;
+	w->dmabuf_inode = c->inode;
+	w->dmabuf_writable = c->inode & 1;
 }
 
 static void hello_query(struct conn *c, const char *name)
@@ -365,8 +379,17 @@ static void take_hello(struct conn *c, const struct wire_hello *h)
 	/* The one device that refuses. */
 	if (h->kind == WIRE_FILE && h->minor == 77)
 		w.status = -EBUSY;
+	if (h->kind == WIRE_FILE && h->file)
+		c->inode = h->file & 0xff;
+	if (c->inode == 2)
+		w.status = -ENOENT;
+	if (c->inode == 3) {
+		c->kind = 0;
+		shutdown(c->fd, SHUT_RDWR);
+		return;
+	}
 	if (!w.status && h->kind == WIRE_FILE) {
-		c->file = ++last_file;
+		c->file = h->file ? h->file : atomic_fetch_add(&last_file, 1) + 1;
 		c->owner = h->session;
 		c->major = h->major;
 		c->minor = h->minor;
@@ -382,6 +405,8 @@ static void take_hello(struct conn *c, const struct wire_hello *h)
 	reply(c->fd, &w, NULL, 0);
 	if (w.status)
 		c->kind = 0;
+	if (c->inode)
+		shutdown(c->fd, SHUT_WR);
 }
 
 static void take_msg(struct conn *c, const struct wire_msg *m)

@@ -19,6 +19,8 @@
  *	APERTURES_NEW       fills the array with 0x5a
  *	DESTROY_QUEUE       never answers
  *	CREATE_QUEUE        answers 0
+ *	EXPORT_DMABUF       makes a file: a dma-buf of FAKE_DMABUF_BYTES and inode @handle;
+ *	                    its claim is refused for @handle 2, and cut off for 3
  *	DRM VERSION         "fake", "0", and a description
  *	others              -ENOTTY
  *
@@ -32,10 +34,11 @@
 
 #define FAKE_KFD_MAJOR   240
 #define FAKE_ARENA_BYTES (UINT64_C(1) << 40)
+#define FAKE_DMABUF_BYTES UINT64_C(0x345000)
 
 struct fake_counts {
 	uint32_t sessions, files, engines;       /* open now */
-	uint32_t opened, calls, cancels, idents; /* ever */
+	uint32_t opened, calls, cancels, idents, nops; /* ever */
 };
 
 struct fake_driver {
