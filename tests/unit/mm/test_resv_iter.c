@@ -249,16 +249,17 @@ static void copies_nothing_too(void **state)
 
 /* ------------------------------------------------ with threads */
 
-#define N_ADDED 400
+#define N_READS 300
+#define N_READERS 2
 
-static atomic_bool end;
+static atomic_uint n_reading;
 
-/* Adds pairs of fences, one of each context, and signals the pair before. */
+/* Adds pairs of fences, one of each context, and signals the pair before, while anybody reads. */
 static void add_pairs(void *arg)
 {
 	struct mm_fence *last[2] = { NULL, NULL };
 
-	for (unsigned int n = 1; n <= N_ADDED; n++) {
+	for (unsigned int n = 1; atomic_load(&n_reading); n++) {
 		struct mm_fence *pair[2] = { new_fence(100, n), new_fence(200, n) };
 
 		assert_int_equal(mm_resv_lock(&r, false), 0);
@@ -273,8 +274,7 @@ static void add_pairs(void *arg)
 			last[i] = pair[i];
 		}
 	}
-	atomic_store(&end, true);
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 2 && last[i]; i++) {
 		mm_fence_signal(last[i], 0);
 		mm_fence_put(last[i]);
 	}
@@ -283,7 +283,7 @@ static void add_pairs(void *arg)
 /* At each moment there is at most one fence of a context, and f[0] always. */
 static void read_often(void *arg)
 {
-	while (!atomic_load(&end)) {
+	for (unsigned int round = 0; round < N_READS; round++) {
 		struct mm_fence **fences;
 		unsigned int n_of[2] = { 0, 0 }, n_first = 0;
 		size_t n;
@@ -302,19 +302,20 @@ static void read_often(void *arg)
 		assert_false(mm_resv_test_signalled(&r, MM_RESV_KERNEL));
 		assert_int_equal(mm_resv_wait(&r, MM_RESV_KERNEL, 0, false), -ETIMEDOUT);
 	}
+	atomic_fetch_sub(&n_reading, 1);
 }
 
 static void fences_are_read_while_others_add_and_signal(void **state)
 {
-	struct vkf_task *task[3];
+	struct vkf_task *task[1 + N_READERS];
 
 	vkf_env_set(NULL); /* which counts for one thread only */
-	atomic_store(&end, false);
+	atomic_store(&n_reading, N_READERS);
 	add(0, MM_RESV_KERNEL);
 	assert_int_equal(vkf_spawn("adder", add_pairs, NULL, &task[0]), 0);
-	assert_int_equal(vkf_spawn("reader", read_often, NULL, &task[1]), 0);
-	assert_int_equal(vkf_spawn("reader", read_often, NULL, &task[2]), 0);
-	for (unsigned int i = 0; i < 3; i++)
+	for (unsigned int i = 1; i <= N_READERS; i++)
+		assert_int_equal(vkf_spawn("reader", read_often, NULL, &task[i]), 0);
+	for (unsigned int i = 0; i <= N_READERS; i++)
 		vkf_join(task[i]);
 }
 
