@@ -166,6 +166,20 @@ static bool hear_word(struct gpu_engine *engine, uint32_t word)
 	return heard;
 }
 
+void gpu_engine_ring(struct gpu_engine *engine, uint64_t bar_offset)
+{
+	uint32_t slot, n = n_queues(engine);
+
+	for (slot = 0; slot < n; slot++) {
+		struct gpu_queue *q = &engine->queue[slot];
+
+		if (!q->idle || engine->door[slot].word != engine->bar + bar_offset)
+			continue;
+		q->idle = false;
+		sort(engine, q);
+	}
+}
+
 static uint32_t n_words(const struct gpu_engine *engine)
 {
 	return (n_queues(engine) + 63) / 64;

@@ -69,6 +69,9 @@ int gpu_engine_init(void *storage, const struct gpu_engine_config *config,
  * first, and more of theirs. A queue whose ring was empty is looked at when its doorbell has been
  * rung. */
 unsigned int gpu_engine_step(struct gpu_engine *engine);
+/* Somebody is about to store to the doorbell at @bar_offset: as if it had. What it rings for is there
+ * already. */
+void gpu_engine_ring(struct gpu_engine *engine, uint64_t bar_offset);
 /* How many doorbells were ever taken note of; wraps. */
 uint32_t gpu_engine_rings(const struct gpu_engine *engine);
 /* Whether a step would do anything: a change of want, a packet, a doorbell that was rung. The

@@ -183,6 +183,18 @@ static void note_landing(struct engine *e, uint64_t addr, uint64_t now)
 	*l = (struct engine_landing){ addr, old, now + SLICE_NS };
 }
 
+/* Who faulted at @addr has already written what it rings for: nobody has to wait for its store. */
+static void ring_at(struct engine *e, uint64_t addr)
+{
+	for (unsigned int i = 0; i < GPU_MAX_TRAPS; i++) {
+		uint64_t begin = atomic_load(&e->ctrl->trap[i].addr);
+
+		if (begin && addr >= begin && addr - begin < atomic_load(&e->ctrl->trap[i].len))
+			gpu_engine_ring(e->gpu,
+					atomic_load(&e->traps->trap[i].offset) + addr - begin);
+	}
+}
+
 static void take_events(struct engine *e)
 {
 	uint64_t now = sys_now_ns();
@@ -191,8 +203,11 @@ static void take_events(struct engine *e)
 	while (SYS3(read, e->uffd, &m, sizeof(m)) == sizeof(m)) {
 		uint64_t addr = m.arg.pagefault.address;
 
-		if (m.event == UFFD_EVENT_PAGEFAULT)
-			note_landing(e, addr, now);
+		if (m.event != UFFD_EVENT_PAGEFAULT)
+			continue;
+		note_landing(e, addr, now);
+		if (e->exact)
+			ring_at(e, addr);
 	}
 }
 
@@ -225,7 +240,8 @@ bool engine_door_landed(struct engine *e, uint64_t now)
 		if (!l->addr)
 			continue;
 		if (now >= l->until_ns ||
-		    (l->addr > 1 && (e->mem->load64(e, (const void *)l->addr, &v) || v != l->old))) {
+		    (l->addr > 1 &&
+		     (e->mem->load64(e, (const void *)l->addr, &v) || v != l->old))) {
 			l->addr = 0;
 		} else if (taken) {
 			l->addr = 0;

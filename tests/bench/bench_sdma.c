@@ -26,7 +26,7 @@
 #include "sdma.h"
 
 #define COPY_REPS    15
-#define COPY_BYTES   (64 * MIB) /* in a repetition */
+#define COPY_BYTES   (512 * MIB) /* in a repetition */
 #define COPY_LOOK_NS 20000
 #define DOOR_REPS    301
 /* Long enough that an engine which has nothing to do is asleep. */
@@ -131,7 +131,7 @@ static const struct {
 /* In turn, so that what disturbs one disturbs the others. Prints bytes per nanosecond. */
 static void copies(struct bench *b, const struct pair *p, uint64_t bytes, const char *name)
 {
-	unsigned int n = (unsigned int)(COPY_BYTES / bytes);
+	unsigned int n = (unsigned int)(bytes < COPY_BYTES ? COPY_BYTES / bytes : 1);
 	double took[N_WAYS][COPY_REPS];
 
 	for (unsigned int i = 0; i < COPY_REPS; i++) {
@@ -146,7 +146,7 @@ static void copies(struct bench *b, const struct pair *p, uint64_t bytes, const 
 		char line[64];
 
 		snprintf(line, sizeof(line), "copy.%s.%s", name, ways[k].name);
-		bench_print(line, COPY_BYTES / bench_median(took[k], COPY_REPS));
+		bench_print(line, (double)(n * bytes) / bench_median(took[k], COPY_REPS));
 	}
 }
 
@@ -155,15 +155,15 @@ static void measure_copies(struct bench *b)
 	static const struct {
 		const char *name;
 		uint64_t bytes;
-	} size[] = { { "1m", MIB }, { "16m", 16 * MIB }, { "64m", 64 * MIB } };
+	} size[] = { { "1m", MIB }, { "16m", 16 * MIB }, { "64m", 64 * MIB }, { "1024m", GIB } };
 	struct pair p = { .src_va = VA(20), .dst_va = VA(21) };
 
-	p.src = vram(&b->g, 0, p.src_va, COPY_BYTES);
-	p.dst = vram(&b->g, 1, p.dst_va, COPY_BYTES);
-	by_sdma(b, &p, COPY_BYTES, 1);
-	if (memcmp(p.src, p.dst, COPY_BYTES))
+	p.src = vram(&b->g, 0, p.src_va, GIB);
+	p.dst = vram(&b->g, 1, p.dst_va, GIB);
+	by_sdma(b, &p, GIB, 1);
+	if (memcmp(p.src, p.dst, GIB))
 		bench_fail("a copy is not what was copied");
-	for (unsigned int i = 0; i < 3; i++)
+	for (unsigned int i = 0; i < sizeof(size) / sizeof(size[0]); i++)
 		copies(b, &p, size[i].bytes, size[i].name);
 }
 
@@ -369,6 +369,51 @@ static void measure_interrupts(struct bench *b)
 	pthread_join(thread, NULL);
 }
 
+/* ------------------------------------------------ packets */
+
+#define PACKET_REPS 51
+#define N_PACKETS   2000 /* less than a ring holds */
+#define SMALL_BYTES 64
+
+static void nops(struct bench *b, unsigned int n)
+{
+	while (n--)
+		sdma_nop(&b->q);
+}
+
+static void small_copies(struct bench *b, unsigned int n)
+{
+	while (n--)
+		sdma_copy(&b->q, b->flags.va + 2048, b->flags.va + 1024, SMALL_BYTES);
+}
+
+/* Packets a second of one queue, between two of its own timestamps. */
+static double packet_rate(struct bench *b, double tick,
+			  void (*put)(struct bench *b, unsigned int n))
+{
+	const volatile uint64_t *from, *to;
+	double took[PACKET_REPS];
+
+	from = (const volatile uint64_t *)((const char *)b->flags.cpu + STAMP);
+	to = from + 4;
+	for (unsigned int i = 0; i < PACKET_REPS; i++) {
+		sdma_timestamp(&b->q, b->flags.va + STAMP);
+		put(b, N_PACKETS);
+		sdma_timestamp(&b->q, b->flags.va + STAMP + 32);
+		finish(b);
+		took[i] = tick * (double)(*to - *from);
+	}
+	return N_PACKETS / bench_median(took, PACKET_REPS) * 1e9;
+}
+
+static void measure_packets(struct bench *b)
+{
+	double tick = ns_per_tick(&b->g);
+
+	bench_print("packets.nop", packet_rate(b, tick, nops));
+	bench_print("packets.copy", packet_rate(b, tick, small_copies));
+}
+
 /* ------------------------------------------------ stops */
 
 static void stop_and_run(void *arg)
@@ -416,6 +461,7 @@ int main(void)
 	shared_create(&b.g, 0, VA(10), PAGE, &b.flags);
 	finish(&b);
 	measure_copies(&b);
+	measure_packets(&b);
 	bench_print("door.busy", ring_time(&b, 0));
 	measure_fault();
 	bench_print("door.idle", ring_time(&b, ASLEEP_NS));

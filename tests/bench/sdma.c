@@ -117,6 +117,13 @@ static void put(struct sdma *q, const uint32_t *words, uint64_t n)
 	q->wptr += 4 * n;
 }
 
+void sdma_nop(struct sdma *q)
+{
+	const uint32_t packet = 0;
+
+	put(q, &packet, 1);
+}
+
 void sdma_copy(struct sdma *q, uint64_t dst, uint64_t src, uint64_t bytes)
 {
 	while (bytes) {

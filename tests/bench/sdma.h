@@ -36,6 +36,7 @@ void sdma_create(struct gpus *g, unsigned int gpu, unsigned int slot, struct sdm
 void sdma_destroy(struct sdma *q);
 /* Run it (100) or stop it (0). */
 void sdma_update(struct sdma *q, unsigned int percentage);
+void sdma_nop(struct sdma *q);
 void sdma_copy(struct sdma *q, uint64_t dst, uint64_t src, uint64_t bytes);
 /* Write @value to the dword at @va when all before is done. */
 void sdma_fence(struct sdma *q, uint64_t va, uint32_t value);

@@ -36,6 +36,29 @@ static void test_an_idle_engine_has_nothing_to_do(void **state)
 	assert_int_equal(fx->ctrl->worker[0].seq, seq);
 }
 
+static void test_a_ring_that_was_announced_counts(void **state)
+{
+	struct fixture *fx = *state;
+	uint64_t door;
+
+	fx_queue_at(fx, 1, GPU_QUEUE_SDMA, 0x9000, FX_IB, 4096);
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	fx_run(fx);
+	door = fx->ctrl->queue[0].doorbell;
+	FX_SDMA(fx, S_FENCE(DST, 1));
+	*(uint64_t *)(fx->bar + door) = UINT64_MAX;
+	assert_int_equal(gpu_engine_step(fx->engine), 0);
+	gpu_engine_ring(fx->engine, door + 8);
+	gpu_engine_ring(fx->engine, UINT64_MAX);
+	gpu_engine_step(fx->engine);
+	assert_int_equal(*fx_words(fx, FX_DATA), 0);
+	gpu_engine_ring(fx->engine, door);
+	assert_true(gpu_engine_pending(fx->engine));
+	assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WORKED);
+	assert_int_equal(*fx_words(fx, FX_DATA), 1);
+	assert_false(gpu_engine_pending(fx->engine));
+}
+
 static void test_quit_is_seen_at_once(void **state)
 {
 	struct fixture *fx = *state;
@@ -163,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FX_TEST(test_another_magic_or_version_is_refused),
 		FX_TEST(test_an_idle_engine_has_nothing_to_do),
+		FX_TEST(test_a_ring_that_was_announced_counts),
 		FX_TEST(test_quit_is_seen_at_once),
 		FX_TEST(test_the_state_is_published),
 		FX_TEST(test_sizes_scribbled_later_do_not_count),

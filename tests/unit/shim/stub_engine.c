@@ -89,6 +89,10 @@ unsigned int gpu_engine_step(struct gpu_engine *e)
 	return found;
 }
 
+void gpu_engine_ring(struct gpu_engine *e, uint64_t bar_offset)
+{
+}
+
 uint32_t gpu_engine_rings(const struct gpu_engine *e)
 {
 	return 0;
