@@ -42,5 +42,11 @@ bench:
 	tools/setup build clients
 	tools/bench build-bench
 
+# For hours when nobody waits: SECONDS=7200 make soak.
+soak:
+	tools/setup build clients tests
+	$(MAKE) all
+	tools/soak $(BUILD) $(or $(SECONDS),1800)
+
 clean:
 	rm -rf $(BUILD) build-asan build-tsan build-fuzz build-bench
