@@ -182,6 +182,23 @@ static void doorbells_are_one_slice(void **state)
 	assert_int_not_equal(offset, 0);
 }
 
+/* The size is looked at for whatever else is asked for; and then it is VRAM all the same. */
+static void doorbells_in_vram_are_vram_of_their_size(void **state)
+{
+	struct prog p;
+	uint64_t before, offset = 0;
+
+	prog_start(&p);
+	before = available(&p, 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_VRAM | F_DOORBELL, NULL, &offset),
+			 -EINVAL);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 2 * PAGE, F_VRAM | F_MMIO, NULL, &offset),
+			 -EINVAL);
+	assert_int_equal(available(&p, 0), before);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 2 * PAGE, F_VRAM | F_DOORBELL, NULL, &offset), 0);
+	assert_int_equal(before - available(&p, 0), 2 * MIB);
+}
+
 static void registers_are_one_page_and_mapped_through_kfd(void **state)
 {
 	struct prog p;
@@ -376,6 +393,33 @@ static void gtt_has_a_limit_of_its_own(void **state)
 	munmap(mem, 40 * MIB);
 }
 
+static void what_is_available_is_told_before_there_is_a_vm(void **state)
+{
+	struct prog p;
+	uint64_t before;
+
+	prog_open(&p);
+	before = available(&p, 0);
+	assert_in_range(before, 63 * GIB, 64 * GIB);
+	/* Whoever else uses the GPU counts as well; page tables do not. */
+	assert_int_equal(acquire_vm(&p, 0, uapi_open_render(0)), 0);
+	assert_int_equal(available(&p, 0), before);
+}
+
+static void contiguous_vram_is_a_wish(void **state)
+{
+	struct prog p;
+	uint64_t handle, all;
+
+	prog_start(&p);
+	all = available(&p, 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), 3 * MIB, F_VRAM | F_CONTIGUOUS, &handle, NULL), 0);
+	assert_int_equal(map_one(&p, handle, 0), 0);
+	assert_int_equal(unmap_one(&p, handle, 0), 0);
+	assert_int_equal(free_mem(&p, handle), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), all, F_VRAM | F_CONTIGUOUS, &handle, NULL), 0);
+}
+
 static void an_unknown_gpu_has_no_memory(void **state)
 {
 	struct kfd_ioctl_get_available_memory_args args = { .gpu_id = 0 };
@@ -478,6 +522,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_page_of_a_user_buffer_counts),
 	cmocka_unit_test(a_buffer_is_no_user_memory),
 	cmocka_unit_test(doorbells_are_one_slice),
+	cmocka_unit_test(doorbells_in_vram_are_vram_of_their_size),
 	cmocka_unit_test(registers_are_one_page_and_mapped_through_kfd),
 	cmocka_unit_test(gfx8_has_no_remapped_registers),
 	cmocka_unit_test(vram_wins_over_gtt_over_user),
@@ -491,6 +536,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(system_memory_has_a_limit),
 	cmocka_unit_test(user_memory_counts_as_system_memory),
 	cmocka_unit_test(gtt_has_a_limit_of_its_own),
+	cmocka_unit_test(what_is_available_is_told_before_there_is_a_vm),
+	cmocka_unit_test(contiguous_vram_is_a_wish),
 	cmocka_unit_test(an_unknown_gpu_has_no_memory),
 	cmocka_unit_test(free_wants_a_handle),
 	cmocka_unit_test(a_mapped_buffer_is_busy),

@@ -90,6 +90,28 @@ static void the_block_is_written_back_on_failure_too(void **state)
 	assert_int_equal(args.ring_size, 1024);
 }
 
+/* The handler runs before anybody finds out that it cannot be told. */
+static void what_was_done_stays_when_nobody_can_be_told(void **state)
+{
+	struct kfd_ioctl_alloc_memory_of_gpu_args *args =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t handle;
+	struct prog p;
+
+	prog_start(&p);
+	*args = (struct kfd_ioctl_alloc_memory_of_gpu_args){
+		.va_addr = VA(1), .size = PAGE, .gpu_id = p.gpu[0], .flags = F_VRAM
+	};
+	mprotect(args, PAGE, PROT_READ);
+	assert_int_equal(uapi_ioctl(p.kfd, K_ALLOC, args), -EFAULT);
+	assert_int_equal(args->handle, 0);
+	/* Number 0 is taken. */
+	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_VRAM, &handle, NULL), 0);
+	assert_int_equal(handle, (uint64_t)p.gpu[0] << 32 | 1);
+	assert_int_equal(free_mem(&p, (uint64_t)p.gpu[0] << 32), 0);
+	munmap(args, PAGE);
+}
+
 static int version_in_child(int fd)
 {
 	struct kfd_ioctl_get_version_args v;
@@ -207,6 +229,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_longest_block_is_taken),
 	cmocka_unit_test(a_block_nobody_can_read_is_a_fault),
 	cmocka_unit_test(the_block_is_written_back_on_failure_too),
+	cmocka_unit_test(what_was_done_stays_when_nobody_can_be_told),
 	cmocka_unit_test(a_forked_child_must_open_for_itself),
 	cmocka_unit_test(the_number_is_looked_at_before_the_caller),
 	cmocka_unit_test(all_opens_of_a_process_are_one),

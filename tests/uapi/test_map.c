@@ -180,6 +180,24 @@ static void a_peer_without_a_vm_is_no_device(void **state)
 	assert_int_equal(done, 1);
 }
 
+/* UNMAP does not ask for a VM: what is not there is just not there. */
+static void without_a_vm_only_map_finds_no_device(void **state)
+{
+	struct prog p;
+	uint64_t none;
+	uint32_t done = 0;
+
+	prog_open(&p);
+	none = (uint64_t)p.gpu[0] << 32;
+	assert_int_equal(map_gpus(&p, none, p.gpu, 1, &done), -ENODEV);
+	assert_int_equal(unmap_gpus(&p, none, p.gpu, 1, &done), -ENOMEM);
+	assert_int_equal(free_mem(&p, none), -EINVAL);
+	p.render[0] = uapi_open_render(0);
+	assert_int_equal(acquire_vm(&p, 0, p.render[0]), 0);
+	none = vram(&p, 0, VA(1), PAGE);
+	assert_int_equal(unmap_gpus(&p, none, p.gpu + 1, 1, &done), -EINVAL);
+}
+
 static void addresses_are_checked_here(void **state)
 {
 	static const struct {
@@ -407,6 +425,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_refused_gpu_leaves_the_earlier_ones_mapped),
 	cmocka_unit_test(n_success_skips_what_is_done),
 	cmocka_unit_test(a_peer_without_a_vm_is_no_device),
+	cmocka_unit_test(without_a_vm_only_map_finds_no_device),
 	cmocka_unit_test(addresses_are_checked_here),
 	cmocka_unit_test(any_page_of_48_bits_will_do),
 	cmocka_unit_test(the_drivers_own_pages_are_taken),
