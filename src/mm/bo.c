@@ -7,12 +7,14 @@
 #include "mm/lock_ctx.h"
 #include "mm/move.h"
 #include "mm/private.h"
+#include "mm/resv_iter.h"
 
 #define MAX_SIZE (UINT64_C(1) << 47)
 
 /* ------------------------------------------------ creation, step by step */
 
-static int check_params(const struct mm_bo_params *params, uint64_t *ret_size)
+static int check_params(const struct mm_client *client, const struct mm_bo_params *params,
+			uint64_t *ret_size)
 {
 	uint64_t size;
 
@@ -21,6 +23,8 @@ static int check_params(const struct mm_bo_params *params, uint64_t *ret_size)
 	size = VKF_ALIGN_UP(params->size, VKF_PAGE_SIZE);
 	if (params->kind == MM_BO_USERPTR && !VKF_IS_ALIGNED(params->user_addr, VKF_PAGE_SIZE))
 		return -EINVAL;
+	if (params->vm && params->vm->client != client)
+		return -EPERM;
 	if (params->kind == MM_BO_BAR &&
 	    !VKF_IS_ALIGNED(params->bar_offset | params->bar_bus, VKF_PAGE_SIZE))
 		return -EINVAL;
@@ -69,6 +73,11 @@ bool mm_bo_in_vram(const struct mm_bo *bo)
 	return bo->kind == MM_BO_VRAM && bo->res.man == &bo->home->vram.man;
 }
 
+bool mm_bo_is_home(const struct mm_bo *bo)
+{
+	return bo->res.man == domain(bo);
+}
+
 static bool is_evictable(const struct mm_bo *bo)
 {
 	return mm_bo_has_window(bo) && !bo->n_pinned;
@@ -91,7 +100,10 @@ static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
 	bo->bar_bus = (vkf_bus){ params->bar_bus };
 	bo->bar_offset = params->bar_offset;
 	bo->n_pinned = params->kind == MM_BO_BAR;
-	bo->resv = &bo->own_resv;
+	bo->vm = params->vm;
+	if (bo->vm)
+		mm_vm_get(bo->vm);
+	bo->resv = bo->vm ? &bo->vm->resv : &bo->own_resv;
 	mm_resv_init(&bo->own_resv);
 	vkf_list_init(&bo->mappings);
 	return bo;
@@ -126,21 +138,21 @@ static int take_window(struct mm_bo *bo)
 	return r == -ENOSPC ? -ENOMEM : r;
 }
 
-/* Who must be waited for before the first use, and who must stop before it is moved. Nobody else
- * knows the buffer yet. */
+/* Who must be waited for before the first use, and who must stop before it is moved: a VM that it
+ * shares the reservation of knows that already. */
 VKF_NO_TS static int attach_fences(struct mm_bo *bo)
 {
 	struct mm_fence *moving = bo->res.man ? mm_manager_moving(bo->res.man) : NULL;
-	bool mine = mm_resv_trylock(bo->resv);
-	int r = mm_resv_reserve_locked(bo->resv, 2);
+	int r = mm_resv_lock(bo->resv, true);
 
-	VKF_ASSERT(mine);
-	(void)mine;
-	if (!r && moving)
-		mm_resv_add_locked(bo->resv, moving, MM_RESV_KERNEL);
-	if (!r && mm_bo_has_window(bo))
-		mm_eviction_attach_locked(bo->client, bo->resv);
-	mm_resv_unlock(bo->resv);
+	if (!r) {
+		r = mm_resv_reserve_locked(bo->resv, 2);
+		if (!r && moving)
+			mm_resv_add_locked(bo->resv, moving, MM_RESV_KERNEL);
+		if (!r && mm_bo_has_window(bo) && !bo->vm)
+			mm_eviction_attach_locked(bo->client, bo->resv);
+		mm_resv_unlock(bo->resv);
+	}
 	mm_fence_put(moving);
 	return r;
 }
@@ -188,7 +200,7 @@ int mm_bo_create(struct mm_client *client, struct mm_device *home,
 	struct mm_quota *quota = &client->system->quota;
 	struct mm_bo *bo;
 	uint64_t size;
-	int r = check_params(params, &size);
+	int r = check_params(client, params, &size);
 
 	if (!r)
 		r = vkf_fault("mm.alloc", home->config.index);
@@ -219,6 +231,7 @@ err_uncharge:
 	mm_quota_uncharge(quota, &home->quota, bo->charge, size);
 err_free:
 	mm_resv_fini(&bo->own_resv);
+	mm_vm_put(bo->vm);
 	vkf_free(bo);
 	return r;
 }
@@ -283,6 +296,7 @@ static void bo_free(struct mm_bo *bo)
 	mm_quota_uncharge(&client->system->quota, &bo->home->quota, bo->charge, bo->size);
 	mm_resv_fini(&bo->own_resv);
 	leave_client(bo);
+	mm_vm_put(bo->vm);
 	vkf_free(bo);
 	died(client);
 }
@@ -312,6 +326,41 @@ struct mm_bo *mm_bo_get(struct mm_bo *bo)
 	return bo;
 }
 
+/* No memory for a list of them: wait for each, but not for who only stops if somebody waits. */
+static void wait_for_users(struct mm_bo *bo)
+{
+	struct mm_resv_iter it;
+	struct mm_fence *f;
+
+	mm_resv_iter_begin(&it, bo->resv, MM_RESV_BOOKKEEP);
+	while ((f = mm_resv_iter_next(&it))) {
+		if (f->context != bo->client->evict_context)
+			mm_fence_wait(f, VKF_FOREVER, false);
+	}
+	mm_resv_iter_end(&it);
+}
+
+/*
+ * What it waits for is what there is now: later work of its VM has nothing to do with it. Who looks
+ * for something to evict reads the pointer with the manager locked.
+ */
+VKF_NO_TS static void leave_shared_resv(struct mm_bo *bo)
+{
+	struct mm_manager *man = bo->res.man;
+	bool mine = mm_resv_trylock(&bo->own_resv);
+
+	VKF_ASSERT(mine);
+	(void)mine;
+	if (mm_resv_copy_locked(&bo->own_resv, bo->resv))
+		wait_for_users(bo);
+	mm_resv_unlock(&bo->own_resv);
+	if (man)
+		vkf_mutex_lock(&man->lock);
+	bo->resv = &bo->own_resv;
+	if (man)
+		vkf_mutex_unlock(&man->lock);
+}
+
 void mm_bo_put(struct mm_bo *bo)
 {
 	if (!bo || !vkf_ref_put(&bo->ref))
@@ -319,6 +368,8 @@ void mm_bo_put(struct mm_bo *bo)
 	vkf_mutex_lock(&bo->client->space_lock);
 	bo->client->n_dying++;
 	vkf_mutex_unlock(&bo->client->space_lock);
+	if (bo->vm)
+		leave_shared_resv(bo);
 	mm_eviction_detach_unshared(bo);
 	free_when_idle(bo);
 }
@@ -343,6 +394,11 @@ struct mm_device *mm_bo_home(const struct mm_bo *bo)
 struct mm_client *mm_bo_client(const struct mm_bo *bo)
 {
 	return bo->client;
+}
+
+bool mm_bo_is_exportable(const struct mm_bo *bo)
+{
+	return !bo->vm;
 }
 
 struct mm_resv *mm_bo_resv(struct mm_bo *bo)

@@ -23,6 +23,7 @@ struct mm_bo;
 struct mm_client;
 struct mm_device;
 struct mm_resv;
+struct mm_vm;
 
 enum mm_bo_kind {
 	MM_BO_VRAM,
@@ -40,6 +41,7 @@ struct mm_bo_params {
 	bool contiguous;        /* VRAM: try one range first */
 	bool cpu_access;        /* VRAM: prefer the visible part */
 	bool charge_as_gtt;     /* VRAM|GTT asked for together: placed in VRAM, charged as GTT */
+	struct mm_vm *vm;       /* share its reservation, for life ("always valid"); NULL: do not */
 };
 
 /**
@@ -47,7 +49,7 @@ struct mm_bo_params {
  * @home: the GPU it was asked for on
  *
  * Return: 0; -EINVAL: size 0 or beyond the address range, or an address that is no multiple of a
- * page; -ENOMEM: over a limit, no room in VRAM or in the arena, or out of memory; -EFAULT: client
+ * page; -EPERM: a VM of another client; -ENOMEM: over a limit, no room in VRAM or in the arena, or out of memory; -EFAULT: client
  * addresses that no program has (looked at after the limits); -ERESTARTSYS (512): a signal came while
  * room was being made. Nothing is charged on failure, but what made room for it stays evicted.
  *
@@ -68,6 +70,8 @@ enum mm_bo_kind mm_bo_kind(const struct mm_bo *bo);
 struct mm_device *mm_bo_home(const struct mm_bo *bo);
 /* Whose it is, and in whose arena its window lies. Borrowed. */
 struct mm_client *mm_bo_client(const struct mm_bo *bo);
+/* Not one that shares a VM's reservation: its fences are nobody else's business. */
+bool mm_bo_is_exportable(const struct mm_bo *bo);
 struct mm_resv *mm_bo_resv(struct mm_bo *bo);
 /* VRAM and GTT: where in the arena. For other kinds UINT64_MAX. */
 vkf_arena mm_bo_arena(const struct mm_bo *bo);

@@ -24,7 +24,7 @@
 struct sums {
 	uint64_t vram_charged, vram_aligned, pinned;
 	uint64_t system_charged, ttm_charged;
-	uint64_t vram, gtt, user, swap;    /* placed */
+	uint64_t vram, gtt, user, swap; /* placed */
 	uint64_t n_vram, n_gtt, n_user, n_swap;
 	uint64_t lru_vram, lru_gtt, lru_swap;
 	uint64_t tables;
@@ -127,8 +127,8 @@ static const char *check_mappings(const struct mm_bo *bo)
 	const struct mm_mapping *m;
 
 	vkf_list_for_each(m, &bo->mappings, of_bo) {
-		CHECK(m->bo == bo, "a buffer's list has a mapping of another");
-		CHECK(m->entries == MM_ENTRIES_CURRENT || mm_client_is_evicted(bo->client) ||
+		CHECK(mm_mapping_bo(m) == bo, "a buffer's list has a mapping of another");
+		CHECK(!m->is_held || !m->state.is_stale || mm_client_is_evicted(bo->client) ||
 			      mm_resv_busy_unshared(bo->resv),
 		      "a client may run that has entries which lead to where a buffer was");
 	}
@@ -186,21 +186,36 @@ struct leaves {
 	const struct mm_vm *vm;
 	const struct mm_mapping *m; /* where it is */
 	struct mm_pt_source source;
-	uint64_t next;              /* the next leaf's address inside @m */
+	uint64_t next; /* the next leaf's address inside @m */
 	uint64_t covered;
 };
+
+static bool is_freed(const struct mm_vm *vm, uint64_t va)
+{
+	struct mm_vm_node *node;
+
+	vkf_list_for_each(node, &vm->lists.list[MM_VM_FREED], link) {
+		const struct vkf_range *range = &mm_mapping_of_state(node)->node.range;
+
+		if (range->first <= va && va <= range->last)
+			return true;
+	}
+	return false;
+}
 
 static const char *enter_mapping(struct leaves *l, uint64_t va)
 {
 	struct vkf_range *range = mm_va_find(&l->vm->va, (vkf_gpuva){ va });
 
-	CHECK(range, "an entry is valid where nothing is mapped");
-	CHECK(range->first == va, "the first entry of a mapping is missing");
-	l->m = vkf_container_of(range, struct mm_mapping, range);
-	CHECK(l->m->entries != MM_ENTRIES_NONE, "a mapping without entries has one");
-	if (l->m->entries == MM_ENTRIES_CURRENT)
-		mm_vm_describe(l->vm, l->m->bo, &l->m->attr, &l->source);
+	l->m = NULL;
+	if (!range)
+		return is_freed(l->vm, va) ? NULL : "an entry is valid where nothing is mapped";
+	l->m = mm_mapping_of_range(range);
 	l->next = va;
+	if (l->m->state.is_stale)
+		return NULL;
+	CHECK(range->first == va, "the first entry of a mapping is missing");
+	mm_vm_describe(l->vm, &l->m->node, &l->source);
 	return NULL;
 }
 
@@ -209,7 +224,7 @@ static const char *check_fragment(const struct leaves *l, uint64_t entry, uint64
 	uint64_t bytes = VKF_PAGE_SIZE << pte_gfx9_get_fragment(entry);
 	uint64_t start = VKF_ALIGN_DOWN(l->next, bytes);
 
-	CHECK(start >= l->m->range.first && start + bytes - 1 <= l->m->range.last,
+	CHECK(start >= l->m->node.range.first && start + bytes - 1 <= l->m->node.range.last,
 	      "a fragment is longer than its mapping");
 	CHECK(((l->next ^ addr) & (bytes - 1)) == 0, "a fragment is not aligned as its address is");
 	CHECK(l->next != start || l->source.walk.left >= bytes, "a fragment is not contiguous");
@@ -223,24 +238,20 @@ static const char *check_leaf(void *arg, uint64_t va, unsigned int level, uint64
 	uint64_t span = mm_pte_span(level), addr;
 	const char *why = NULL;
 
-	if (!l->m || l->next > l->m->range.last)
+	if (!l->m || l->m->state.is_stale || l->next > l->m->node.range.last)
 		why = enter_mapping(l, va);
-	if (why)
+	if (why || !l->m || l->m->state.is_stale)
 		return why;
 	CHECK(va == l->next, "an entry in the middle of a mapping is missing");
-	if (l->m->entries == MM_ENTRIES_STALE) {
-		l->next += span;
-		l->covered += span;
-		return NULL;
-	}
-	addr = l->source.addr_base + l->source.walk.addr;
-	CHECK(VKF_IS_ALIGNED(addr, span) && l->source.walk.left >= span,
+	addr = mm_pt_source_addr(&l->source);
+	CHECK(mm_mapping_bo(l->m) == NULL ||
+		      (VKF_IS_ALIGNED(addr, span) && l->source.walk.left >= span),
 	      "an entry covers more than is contiguous");
 	CHECK(pte_gfx9_set_fragment(entry, 0) == mm_pte_leaf(l->source.flags, addr, 0, level),
 	      "an entry does not say what its mapping says");
-	CHECK(link == l->source.link + (va - l->m->range.first), "a link is not the backing");
-	why = check_fragment(l, entry, addr);
-	mm_walk_advance(&l->source.walk, span);
+	CHECK(link == l->source.link, "a link is not the backing");
+	why = mm_mapping_bo(l->m) ? check_fragment(l, entry, addr) : NULL;
+	mm_pt_source_skip(&l->source, span);
 	l->next += span;
 	l->covered += span;
 	return why;
@@ -252,10 +263,43 @@ static uint64_t mapped_bytes(const struct mm_vm *vm)
 	uint64_t sum = 0;
 
 	for (; range; range = vkf_ranges_next(range)) {
-		if (vkf_container_of(range, struct mm_mapping, range)->entries != MM_ENTRIES_NONE)
+		if (!mm_mapping_of_range(range)->state.is_stale)
 			sum += range->last - range->first + 1;
 	}
 	return sum;
+}
+
+static const char *check_mapping(const struct mm_vm *vm, const struct mm_mapping *m)
+{
+	const struct mm_bo *bo = mm_mapping_bo(m);
+	uint64_t bytes = m->node.range.last - m->node.range.first + 1;
+	bool is_shared = !bo || bo->vm;
+
+	CHECK(m->vm == vm, "a mapping is in another VM's tree");
+	CHECK(m->state.state != MM_VM_NOWHERE && m->state.state != MM_VM_FREED,
+	      "a mapping is in no list of its VM, or in that of what is gone");
+	CHECK(m->state.kind == (is_shared ? MM_VM_SHARED : MM_VM_OWN),
+	      "a mapping is in the lists of other buffers");
+	if (!bo)
+		return NULL;
+	CHECK(bytes <= bo->size && m->node.offset <= bo->size - bytes,
+	      "a mapping is not as long as its buffer");
+	CHECK(!m->is_held || bytes == bo->size, "a mapping that is held was cut");
+	CHECK(vkf_ref_read(&bo->ref) > 0, "a mapping has a dead buffer");
+	CHECK(!bo->vm || bo->vm == vm, "a buffer is mapped that shares another VM's reservation");
+	CHECK((m->state.state != MM_VM_IDLE && m->state.state != MM_VM_MOVED) || mm_bo_is_home(bo),
+	      "a VM does not know that a buffer is out of its place");
+	return NULL;
+}
+
+static const char *check_lists(const struct mm_vm *vm)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = MM_VM_EVICTED; i < MM_VM_N_STATES; i++)
+		n += vm->lists.n[i];
+	CHECK(n - vm->lists.n[MM_VM_FREED] == vm->va.ranges.n, "a VM's lists are not its mappings");
+	return mm_vm_lists_check(&vm->lists);
 }
 
 static const char *check_vm(struct mm_vm *vm)
@@ -267,14 +311,13 @@ static const char *check_vm(struct mm_vm *vm)
 
 	CHECK(vkf_ranges_valid(&vm->va.ranges), "a VM's tree of ranges is broken");
 	for (range = vkf_ranges_first(&vm->va.ranges); range; range = vkf_ranges_next(range)) {
-		const struct mm_mapping *m = vkf_container_of(range, struct mm_mapping, range);
-
-		CHECK(m->vm == vm, "a mapping is in another VM's tree");
-		CHECK(range->last - range->first + 1 == m->bo->size,
-		      "a mapping is not as long as its buffer");
-		CHECK(vkf_ref_read(&m->bo->ref) > 0, "a mapping has a dead buffer");
+		why = check_mapping(vm, mm_mapping_of_range(range));
+		if (why)
+			return why;
 	}
-	why = check_resv(&vm->resv);
+	why = check_lists(vm);
+	if (!why)
+		why = check_resv(&vm->resv);
 	if (!why)
 		why = check_eviction(vm->client, &vm->resv);
 	if (!why)
@@ -337,6 +380,20 @@ static const char *check_bos(const struct mm_client *client, uint64_t *ret_n_map
 	return mm_buddy_check(&client->arena);
 }
 
+/* Mappings that a buffer knows of: those in the tree, and those still to be cleared. */
+static uint64_t count_with_bo(const struct mm_vm *vm)
+{
+	struct vkf_range *range = vkf_ranges_first(&vm->va.ranges);
+	struct mm_vm_node *node;
+	uint64_t n = 0;
+
+	for (; range; range = vkf_ranges_next(range))
+		n += mm_mapping_bo(mm_mapping_of_range(range)) != NULL;
+	vkf_list_for_each(node, &vm->lists.list[MM_VM_FREED], link)
+		n += mm_mapping_bo(mm_mapping_of_state(node)) != NULL;
+	return n;
+}
+
 static const char *check_client(const struct mm_client *client, bool idle)
 {
 	uint64_t of_bos = 0, of_vms = 0, tables = 0;
@@ -346,7 +403,7 @@ static const char *check_client(const struct mm_client *client, bool idle)
 	vkf_list_for_each(vm, &client->vms, link) {
 		if (!why)
 			why = check_vm(vm);
-		of_vms += vm->va.ranges.n;
+		of_vms += count_with_bo(vm);
 		tables += vm->pt.n_tables;
 	}
 	if (why)

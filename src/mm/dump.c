@@ -180,35 +180,45 @@ static void dump_attr(const struct mm_pte_attr *attr, struct mm_print *p)
 	mm_print_str(p, "reach", reaches[attr->reach]);
 }
 
-/* Once its updates are done, entries say where the buffer is, or was, or nothing; the buffer's
- * reservation is held, and its VM's lock. */
+/* Once its updates are done, entries say where the buffer is; or, until somebody writes them anew,
+ * where it was, or nothing. The VM is locked. */
 static const char *state_of(const struct mm_mapping *m)
 {
-	static const char *const states[] = {
-		[MM_ENTRIES_CURRENT] = "valid",
-		[MM_ENTRIES_STALE] = "stale",
-		[MM_ENTRIES_NONE] = "none",
-	};
-
 	if (m->last_update && !mm_fence_is_signalled(m->last_update))
 		return "updating";
-	return states[m->entries];
+	return mm_vm_node_is_stale(&m->vm->lists, &m->state) ? "stale" : "valid";
+}
+
+static void dump_target(const struct mm_mapping *m, struct mm_bo *bo, struct mm_print *p)
+{
+	struct mm_pte_attr attr;
+
+	mm_vm_attr(m->node.flags, &attr);
+	mm_print_str(p, "kind", kinds[bo->kind].text);
+	mm_print_u64(p, "home", bo->home->config.index);
+	if (m->node.offset || m->node.range.last - m->node.range.first + 1 != bo->size)
+		mm_print_bytes(p, "offset", m->node.offset);
+	dump_attr(&attr, p);
 }
 
 static void dump_mapping(const struct mm_mapping *m, struct mm_print *p)
 {
-	struct mm_bo *bo = m->bo;
+	const struct vkf_range *range = &m->node.range;
+	struct mm_bo *bo = mm_mapping_bo(m);
 
 	mm_print_row(p, NULL);
-	mm_print_addr(p, "address", m->range.first);
-	mm_print_bytes(p, "size", m->range.last - m->range.first + 1);
-	mm_print_str(p, "kind", kinds[bo->kind].text);
-	mm_print_u64(p, "home", bo->home->config.index);
-	dump_attr(&m->attr, p);
+	mm_print_addr(p, "address", range->first);
+	mm_print_bytes(p, "size", range->last - range->first + 1);
+	if (bo)
+		dump_target(m, bo, p);
+	else
+		mm_print_str(p, "kind", "none");
 	mm_print_u64(p, "users", atomic_load(&m->n_users));
 	/* Not interrupted, so it cannot fail. */
-	if (!mm_resv_lock(bo->resv, false)) {
-		mm_print_str(p, "state", state_of(m));
+	if (bo && mm_resv_lock(bo->resv, false))
+		return;
+	mm_print_str(p, "state", state_of(m));
+	if (bo) {
 		mm_print_u64(p, "pinned", bo->n_pinned);
 		dump_place(bo, p);
 		mm_resv_unlock(bo->resv);
@@ -225,7 +235,7 @@ static void dump_vm_locked(const struct mm_vm *vm, struct mm_print *p) VKF_REQUI
 	mm_print_u64(p, "n_mappings", vm->va.ranges.n);
 	mm_print_list(p, "mappings");
 	for (range = vkf_ranges_first(&vm->va.ranges); range; range = vkf_ranges_next(range))
-		dump_mapping(vkf_container_of(range, struct mm_mapping, range), p);
+		dump_mapping(mm_mapping_of_range(range), p);
 	mm_print_end(p);
 }
 

@@ -120,16 +120,6 @@ static int prepare(struct move *move, struct mm_bo *bo, struct mm_manager *to,
 	return r;
 }
 
-static void mark_stale(struct mm_bo *bo)
-{
-	struct mm_mapping *m;
-
-	vkf_list_for_each(m, &bo->mappings, of_bo) {
-		if (m->entries == MM_ENTRIES_CURRENT)
-			m->entries = MM_ENTRIES_STALE;
-	}
-}
-
 static void commit(struct move *move, struct mm_bo *bo, struct mm_resource *to,
 		   enum mm_move_old old)
 {
@@ -144,7 +134,7 @@ static void commit(struct move *move, struct mm_bo *bo, struct mm_resource *to,
 	/* As with amdgpu's CPU_ACCESS_REQUIRED: what comes back has not been looked at there. */
 	if (mm_bo_in_vram(bo))
 		atomic_store_explicit(&bo->cpu_access, false, memory_order_relaxed);
-	mark_stale(bo);
+	mm_vm_bo_moved(bo);
 	if (old == MM_MOVE_HAND_ON) {
 		struct mm_resource gone;
 

@@ -28,8 +28,9 @@
 #include "mm/system.h"
 #include "mm/timeline.h"
 #include "mm/userptr.h"
-#include "mm/va.h"
+#include "mm/va_plan.h"
 #include "mm/vm.h"
+#include "mm/vm_state.h"
 #include "mm/vram.h"
 
 struct mm_system {
@@ -107,7 +108,8 @@ struct mm_bo {
 	struct mm_userptr user;        /* USERPTR; range protected by client.space_lock */
 	struct mm_buddy_block *window; /* VRAM and GTT: where the bytes are */
 
-	struct mm_resv *resv;          /* constant: whose lock protects what follows */
+	struct mm_vm *vm;              /* constant: whose reservation it shares, a reference; or NULL */
+	struct mm_resv *resv;          /* whose lock protects what follows; constant until it dies */
 	struct mm_resv own_resv;
 	struct mm_resource res;        /* where the bytes are said to be */
 	unsigned int n_pinned;
@@ -122,6 +124,8 @@ struct mm_bo {
 uint64_t mm_bo_link(const struct mm_bo *bo);
 /* Whether its bytes are said to be in VRAM now; its reservation is held. */
 bool mm_bo_in_vram(const struct mm_bo *bo);
+/* Whether its bytes are said to be where it belongs; the same. */
+bool mm_bo_is_home(const struct mm_bo *bo);
 /* Whether moves are for it: not for user pages and registers. */
 bool mm_bo_has_window(const struct mm_bo *bo);
 /*
@@ -133,51 +137,111 @@ int mm_bo_validate_locked(struct mm_bo *bo, const struct mm_op *op);
 int mm_bo_validate_fallback_locked(struct mm_bo *bo, const struct mm_op *op);
 
 struct mm_vm {
+	struct vkf_ref ref;            /* its creator's, and one of each buffer that shares @resv */
 	struct mm_client *client;      /* a reference */
 	struct mm_device *dev;
 	struct vkf_list link;          /* protected by client.lock */
 	struct mm_resv resv;           /* fences of updates and eviction, as BOOKKEEP */
 	struct mm_timeline paging;     /* of updates of its tables */
+	struct mm_vm_lists lists;      /* of mm_mapping.state */
 	struct vkf_mutex lock;         /* rank VM; protects what follows */
-	struct mm_va va;
+	struct mm_va va;               /* of mm_mapping.node */
 	struct mm_pt_tree pt;
 	struct mm_fence *last_update;  /* a reference, or NULL when it has signalled */
 };
 
-/* Write the entries of @m anew. Its VM's lock and both reservations are held. Return: 0 or -ENOMEM. */
-int mm_vm_rewrite_locked(struct mm_mapping *m);
+void mm_vm_get(struct mm_vm *vm);
+/* The memory goes with the last one; no lock of the VM is held. */
+void mm_vm_put(struct mm_vm *vm);
+/* The client's lock and the VM's: no other change of this VM, and no restore. Return: 0 or
+ * -ERESTARTSYS (512). */
+int mm_vm_lock(struct mm_vm *vm) VKF_TRY_ACQUIRE(0, vm->lock) VKF_MUST_CHECK;
+void mm_vm_unlock(struct mm_vm *vm) VKF_RELEASE(vm->lock);
 
-/* What both ways of mapping have in common. The VM's lock is held; and both reservations, but for
- * the check. */
-int mm_vm_check_map(const struct mm_vm *vm, const struct mm_bo *bo, vkf_gpuva va,
-		    const struct mm_pte_attr *attr) VKF_REQUIRES(vm->lock);
-void mm_mapping_init(struct mm_mapping *m, struct mm_vm *vm, struct mm_bo *bo,
-		     const struct mm_pte_attr *attr);
-/* Submit, and add the fence where it was reserved. Return: a reference to it. */
-struct mm_fence *mm_vm_commit(struct mm_vm *vm, struct mm_bo *bo, struct mm_pt_update *update)
-	VKF_REQUIRES(vm->lock);
-
-struct mm_pt_source;
-/* Where entries of this VM find @bo, which is placed; its reservation is held. */
-void mm_vm_describe(const struct mm_vm *vm, const struct mm_bo *bo, const struct mm_pte_attr *attr,
-		    struct mm_pt_source *ret_source);
-
-/* What the entries of a mapping say, once every update has been executed. */
-enum mm_entries {
-	MM_ENTRIES_CURRENT, /* where the buffer is */
-	MM_ENTRIES_STALE,   /* where it was; its client is evicted, or will be before it moves */
-	MM_ENTRIES_NONE,    /* nothing: writing them anew failed half way */
-};
-
+/*
+ * struct mm_mapping - a range of a VM that leads into a buffer, or (PRT) to no memory
+ *
+ * It is in the VM's tree and, if it has a buffer, in the buffer's list. One that is freed is in no
+ * tree any more, and in the buffer's list until its entries are cleared.
+ */
 struct mm_mapping {
-	enum mm_entries entries;       /* protected by the buffer's reservation */
-	struct vkf_range range;        /* protected by vm.lock */
-	struct mm_vm *vm;              /* constant, as the next two */
-	struct mm_bo *bo;              /* a reference */
-	struct mm_pte_attr attr;
+	struct mm_va_node node;        /* protected by vm.lock; a reference to its buffer */
+	struct mm_vm *vm;              /* constant */
 	struct vkf_list of_bo;         /* protected by the buffer's reservation */
+	struct mm_vm_node state;       /* in @vm's lists */
 	struct mm_fence *last_update;  /* as in mm_vm; protected by vm.lock */
 	atomic_uint n_users;
+	bool is_held;                  /* constant: somebody has a pointer to it, see mm_vm_map() */
 };
+
+_Static_assert(offsetof(struct mm_mapping, node) == 0, "plans allocate mappings as nodes");
+
+static inline struct mm_bo *mm_mapping_bo(const struct mm_mapping *m)
+{
+	return m->node.bo;
+}
+
+static inline struct mm_mapping *mm_mapping_of_range(struct vkf_range *range)
+{
+	return vkf_container_of(range, struct mm_mapping, node.range);
+}
+
+static inline struct mm_mapping *mm_mapping_of_state(struct mm_vm_node *node)
+{
+	return vkf_container_of(node, struct mm_mapping, state);
+}
+
+/* A new node, all of which is set but its range, becomes a mapping that is in no list yet. */
+void mm_mapping_init(struct mm_mapping *m, struct mm_vm *vm);
+/* It is in the VM's tree: enter it in the lists. @f: the update that writes its entries, which is
+ * committed; or NULL, when they are for later. The reservation is held. */
+void mm_mapping_enter_locked(struct mm_mapping *m, struct mm_fence *f);
+/* It is in no tree and no list. Puts the buffer, so no lock of rank LRU or inner is held. */
+void mm_mapping_free(struct mm_mapping *m);
+
+/* Every buffer is described to the hardware by the bits of its mapping, and where it is now. */
+uint64_t mm_vm_flags(const struct mm_pte_attr *attr);
+void mm_vm_attr(uint64_t flags, struct mm_pte_attr *ret_attr);
+struct mm_pt_source;
+/* Where the entries of @node lead from its first page on. Its buffer is reachable, and reserved. */
+void mm_vm_describe(const struct mm_vm *vm, const struct mm_va_node *node,
+		    struct mm_pt_source *ret_source);
+/* Whether a GPU can reach it where it is now: not in system memory. */
+bool mm_vm_is_reachable(const struct mm_va_node *node);
+
+/* Whether @bo, all of it, may be mapped at @va. Return: see mm_vm_map(). */
+int mm_vm_check_map(const struct mm_vm *vm, const struct mm_bo *bo, vkf_gpuva va,
+		    const struct mm_pte_attr *attr) VKF_REQUIRES(vm->lock);
+/* Whose the updates of a VM are. */
+struct mm_fence_owner mm_vm_update_owner(const struct mm_vm *vm);
+/*
+ * What an update waits for besides those before it: one that leads to @bo for the moves of it, one
+ * that lets entries go for what was submitted in this VM, which may use a mapping without naming
+ * it. The reservation of the one, or of the other, is held. Return: 0 or -ENOMEM.
+ */
+int mm_vm_sync_set_locked(struct mm_vm *vm, struct mm_bo *bo, struct mm_pt_update *update);
+int mm_vm_sync_clear_locked(struct mm_vm *vm, struct mm_pt_update *update);
+/* Past the point of no return: submit, and remember the fence in the VM, which has a slot for it. */
+struct mm_fence *mm_vm_commit_locked(struct mm_vm *vm, struct mm_pt_update *update);
+/* Let @*last, which stands for updates of a mapping or a VM, stand for @f too. */
+void mm_vm_remember(struct mm_fence **last, struct mm_fence *f);
+
+/* A buffer has another place; its reservation is held. */
+void mm_vm_bo_moved(struct mm_bo *bo);
+/* Write the entries of @m anew. Its VM's lock and both reservations are held. Return: 0 or -ENOMEM. */
+int mm_vm_rewrite_locked(struct mm_mapping *m);
+/* What mm_vm_clear_freed_locked() needs of buffers. Return: 0, or as mm_lock_ctx_lock(). */
+int mm_vm_reserve_freed_locked(struct mm_vm *vm, struct mm_lock_ctx *ctx);
+/*
+ * Clear the entries of what is freed: before any other entry is written. VM and reservations are
+ * held. What is cleared goes to @done, by of_bo, to be freed with mm_vm_free_mappings() when they
+ * are not. Return: 0 or -ENOMEM.
+ */
+int mm_vm_clear_freed_locked(struct mm_vm *vm, struct vkf_list *done);
+void mm_vm_free_mappings(struct vkf_list *done);
+struct mm_vm_work;
+/* Write what of it is moved or invalidated, see vm_update.h. VM and its reservation are held.
+ * @work may be NULL. Return: 0 or -ENOMEM. */
+int mm_vm_write_stale_locked(struct mm_vm *vm, struct mm_vm_work *work);
 
 #endif

@@ -20,6 +20,7 @@ struct restore {
 	struct mm_deps updates; /* to be waited for */
 	struct mm_bo **bos;     /* references */
 	size_t n;
+	struct vkf_list done;   /* mappings that were freed, and are cleared */
 };
 
 /* ------------------------------------------------ who takes part */
@@ -58,6 +59,7 @@ static int collect(struct restore *rs) VKF_REQUIRES(rs->client->lock)
 
 static void release(struct restore *rs)
 {
+	mm_vm_free_mappings(&rs->done);
 	for (size_t i = 0; i < rs->n; i++)
 		mm_bo_put(rs->bos[i]);
 	vkf_free(rs->bos);
@@ -91,9 +93,11 @@ VKF_NO_TS static int lock_all(struct restore *rs)
 	vkf_list_for_each(vm, &rs->client->vms, link) {
 		if (!r)
 			r = mm_lock_ctx_lock(&rs->ctx, &vm->resv, 1);
+		if (!r)
+			r = mm_vm_reserve_freed_locked(vm, &rs->ctx);
 	}
 	for (size_t i = 0; !r && i < rs->n; i++)
-		r = mm_lock_ctx_lock(&rs->ctx, rs->bos[i]->resv, 1);
+		r = mm_lock_ctx_lock(&rs->ctx, rs->bos[i]->resv, rs->bos[i]->vm ? 0 : 1);
 	return r;
 }
 
@@ -120,25 +124,51 @@ static int validate_all(struct restore *rs)
 	return r;
 }
 
-VKF_NO_TS static int rewrite(struct mm_bo *bo)
+/* What had to stay out of its place is written where it is, and stays to be brought back. */
+VKF_NO_TS static int rewrite_shared(struct mm_bo *bo)
 {
+	bool is_home = mm_bo_is_home(bo);
 	struct mm_mapping *m;
-
-	vkf_list_for_each(m, &bo->mappings, of_bo) {
-		int r = m->entries == MM_ENTRIES_CURRENT ? 0 : mm_vm_rewrite_locked(m);
-
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-static int rewrite_all(struct restore *rs)
-{
 	int r = 0;
 
-	for (size_t i = 0; !r && i < rs->n; i++)
-		r = rewrite(rs->bos[i]);
+	vkf_list_for_each(m, &bo->mappings, of_bo) {
+		struct mm_vm_lists *lists = &m->vm->lists;
+
+		if (is_home)
+			mm_vm_node_event(lists, &m->state, MM_VM_VALIDATED);
+		else if (!r && mm_vm_node_is_stale(lists, &m->state) &&
+			 mm_vm_node_state(lists, &m->state) == MM_VM_EVICTED)
+			r = mm_vm_rewrite_locked(m);
+	}
+	return r;
+}
+
+VKF_NO_TS static int clear_freed(struct restore *rs)
+{
+	struct mm_vm *vm;
+	int r = 0;
+
+	vkf_list_for_each(vm, &rs->client->vms, link) {
+		if (!r)
+			r = mm_vm_clear_freed_locked(vm, &rs->done);
+	}
+	return r;
+}
+
+/* Whatever of its VMs does not say what is. */
+VKF_NO_TS static int rewrite_all(struct restore *rs)
+{
+	struct mm_vm *vm;
+	int r = clear_freed(rs);
+
+	for (size_t i = 0; !r && i < rs->n; i++) {
+		if (rs->bos[i]->vm)
+			r = rewrite_shared(rs->bos[i]);
+	}
+	vkf_list_for_each(vm, &rs->client->vms, link) {
+		if (!r)
+			r = mm_vm_write_stale_locked(vm, NULL);
+	}
 	return r;
 }
 
@@ -166,8 +196,10 @@ VKF_NO_TS static void publish(struct restore *rs)
 	rs->fence = NULL;
 	vkf_list_for_each(vm, &client->vms, link)
 		mm_eviction_attach_locked(client, &vm->resv);
-	for (size_t i = 0; i < rs->n; i++)
-		mm_eviction_attach_locked(client, rs->bos[i]->resv);
+	for (size_t i = 0; i < rs->n; i++) {
+		if (!rs->bos[i]->vm)
+			mm_eviction_attach_locked(client, rs->bos[i]->resv);
+	}
 }
 
 /* All or nothing is locked; what can be done again is done again when locks had to be given up. */
@@ -221,6 +253,7 @@ int mm_client_restore(struct mm_client *client)
 	int r = 0;
 
 	mm_deps_init(&rs.updates);
+	vkf_list_init(&rs.done);
 	vkf_mutex_lock(&client->lock);
 	if (mm_client_is_evicted(client))
 		r = restore(&rs);

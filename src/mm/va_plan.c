@@ -274,7 +274,8 @@ static struct mm_va_node *node_that_comes(const struct mm_va_plan *plan)
 	return plan->n_steps ? plan->steps[plan->n_steps - 1].node : NULL;
 }
 
-/* What of @node no step keeps; the step before *@pos does, if there is one. */
+/* What of @node no step keeps; the step before *@pos does, if there is one. What is cut is written
+ * anew: large entries and fragments may reach across the cut. */
 static bool next_gap(const struct mm_va_plan *plan, size_t *pos, struct mm_va_node *node,
 		     struct mm_va_change *ret_change)
 {
@@ -286,7 +287,7 @@ static bool next_gap(const struct mm_va_plan *plan, size_t *pos, struct mm_va_no
 		bool is_end = s->node == node;
 		uint64_t next = is_end ? s->last + 1 : s->first;
 
-		if (!is_end && !s->keep)
+		if (!is_end && !(s->keep && s->kind == MM_VA_STEP_UNMAP))
 			continue;
 		*pos = i + 1;
 		if (next > first) {

@@ -18,8 +18,8 @@
  * A mapping is cut by a new node for what is left before and one for what is left behind;
  * the old one leaves the tree. Where the old mapping and the request say the same of some
  * addresses (same buffer, same place in it, same flags), the step is marked @keep: the
- * page-table entries there are right as they are. mm_va_plan_next_change() gives what is
- * left to be written.
+ * page-table entries there are right as they are, but for fragments that reach across a
+ * cut. mm_va_plan_next_change() gives what is to be written inside the request.
  *
  * Ranges without a buffer (partially resident textures: they read as 0) take part like
  * all others; of them only the flags count.
@@ -101,7 +101,7 @@ struct mm_va_change {
 
 /*
  * The next of them in order of address; start with *@pos 0. Together they are all that differs
- * between before and after.
+ * between before and after, and what of the request was a part of a mapping that is cut.
  */
 bool mm_va_plan_next_change(const struct mm_va_plan *plan, size_t *pos,
 			    struct mm_va_change *ret_change);

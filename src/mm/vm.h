@@ -29,7 +29,7 @@ enum mm_reach { MM_REACH_LOCAL, MM_REACH_HIVE, MM_REACH_BUS };
 /* What the entries say besides the address; see spec/pte_gfx9.bits. */
 struct mm_pte_attr {
 	bool writeable, executable, snooped;
-	unsigned int mtype; /* PTE_GFX9_MTYPE_* */
+	unsigned int mtype;        /* PTE_GFX9_MTYPE_* */
 	unsigned int mtype_system; /* the same, while VRAM is in system memory; snooped then */
 	enum mm_reach reach;
 };
@@ -42,14 +42,16 @@ void mm_vm_destroy(struct mm_vm *vm);
 uint32_t mm_vm_root(const struct mm_vm *vm);
 
 /**
- * mm_vm_map() - make @bo visible at @va..@va+size of @bo
+ * mm_vm_map() - make all of @bo visible at @va..@va+size of @bo
  *
  * Takes the client's lock, reserves @bo and the VM, brings @bo to where it belongs (which may evict
  * others), and commits. Entries are valid when the mapping's fence has signalled, which waits for
- * @bo to be there; mm_vm_sync() waits for it. Holds a reference to @bo.
+ * @bo to be there; mm_vm_sync() waits for it. Holds a reference to @bo. The mapping stays until it
+ * is unmapped: no change by range (vm_change.h) touches it.
  *
  * Return: 0; -EINVAL: @va is 0, not page-aligned, beyond the VM, or overlaps another mapping of it;
- * @bo is another client's, or VRAM of another GPU to be reached as LOCAL; -ENOMEM; -ERESTARTSYS
+ * @bo is another client's, or VRAM of another GPU to be reached as LOCAL; -EPERM: it shares the
+ * reservation of another VM; -ENOMEM; -ERESTARTSYS
  * (512): interrupted before anything changed; -EBUSY: tables on the move.
  */
 int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_pte_attr *attr,

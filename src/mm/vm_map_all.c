@@ -49,8 +49,8 @@ VKF_NO_TS static void unlock_vms(struct mm_map_part *parts, unsigned int n)
 }
 
 /* Each VM's update has a fence of its own. */
-static int lock_resvs(struct mm_lock_ctx *ctx, struct mm_bo *bo, const struct mm_map_part *parts,
-		      unsigned int n)
+VKF_NO_TS static int lock_resvs(struct mm_lock_ctx *ctx, struct mm_bo *bo,
+				const struct mm_map_part *parts, unsigned int n)
 {
 	unsigned int n_vms = 0;
 	int r = 0;
@@ -60,6 +60,8 @@ static int lock_resvs(struct mm_lock_ctx *ctx, struct mm_bo *bo, const struct mm
 			continue;
 		n_vms++;
 		r = mm_lock_ctx_lock(ctx, &parts[i].vm->resv, 1);
+		if (!r)
+			r = mm_vm_reserve_freed_locked(parts[i].vm, ctx);
 	}
 	return r ? r : mm_lock_ctx_lock(ctx, bo->resv, n_vms);
 }
@@ -77,6 +79,8 @@ VKF_NO_TS static int make_mappings(struct mm_bo *bo, struct mm_map_part *parts, 
 		part->mapping = vkf_zalloc(sizeof(*part->mapping));
 		if (!part->mapping)
 			return -ENOMEM;
+		part->mapping->node.bo = bo;
+		part->mapping->node.flags = mm_vm_flags(&part->attr);
 	}
 	return 0;
 }
@@ -106,13 +110,13 @@ VKF_NO_TS static int plan_vm(struct mm_bo *bo, struct mm_map_part *parts, unsign
 	for (unsigned int i = 0; !r && i < n; i++) {
 		struct mm_pt_source source;
 
-		mm_vm_describe(parts[i].vm, bo, &parts[i].attr, &source);
+		mm_vm_describe(parts[i].vm, &parts[i].mapping->node, &source);
 		r = mm_pt_update_set(update, parts[i].va.v, bo->size, &source);
 	}
 	if (!r)
 		r = mm_pt_update_finish(update);
 	if (!r)
-		r = mm_deps_add_resv_locked(mm_pt_update_deps(update), bo->resv, MM_RESV_KERNEL);
+		r = mm_vm_sync_set_locked(parts[0].vm, bo, update);
 	if (r)
 		mm_pt_abandon(update);
 	else
@@ -120,13 +124,17 @@ VKF_NO_TS static int plan_vm(struct mm_bo *bo, struct mm_map_part *parts, unsign
 	return r;
 }
 
-static int plan_all(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n)
+/* What was left to clear comes first: it may be where this one writes. */
+VKF_NO_TS static int plan_all(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n,
+			      struct vkf_list *done)
 {
 	int r = 0;
 
 	for (unsigned int i = 0, end; !r && i < n; i = end) {
 		end = end_of_vm(parts, n, i);
-		r = plan_vm(bo, &parts[i], end - i);
+		r = mm_vm_clear_freed_locked(parts[i].vm, done);
+		if (!r)
+			r = plan_vm(bo, &parts[i], end - i);
 	}
 	return r;
 }
@@ -138,16 +146,17 @@ VKF_NO_TS static void commit_vm(struct mm_bo *bo, struct mm_map_part *parts, uns
 	struct mm_vm *vm = parts[0].vm;
 	struct mm_fence *f;
 
+	f = mm_vm_commit_locked(vm, parts[0].update);
+	if (!bo->vm)
+		mm_resv_add_locked(bo->resv, f, MM_RESV_BOOKKEEP);
 	for (unsigned int i = 0; i < n; i++) {
 		struct mm_mapping *m = parts[i].mapping;
 
-		mm_mapping_init(m, vm, bo, &parts[i].attr);
-		vkf_list_add_tail(&m->of_bo, &bo->mappings);
-		mm_va_insert(&vm->va, &m->range, parts[i].va, bo->size);
+		mm_mapping_init(m, vm);
+		m->is_held = true;
+		mm_va_insert(&vm->va, &m->node.range, parts[i].va, bo->size);
+		mm_mapping_enter_locked(m, f);
 	}
-	f = mm_vm_commit(vm, bo, parts[0].update);
-	for (unsigned int i = 0; i < n; i++)
-		parts[i].mapping->last_update = mm_fence_is_signalled(f) ? NULL : mm_fence_get(f);
 	mm_fence_put(f);
 }
 
@@ -170,7 +179,8 @@ static void abandon_all(struct mm_map_part *parts, unsigned int n)
 }
 
 /* The locks of the VMs are held. */
-static int map_all_locked(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n)
+static int map_all_locked(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n,
+			  struct vkf_list *done)
 {
 	struct mm_lock_ctx ctx;
 	int r;
@@ -180,7 +190,7 @@ static int map_all_locked(struct mm_bo *bo, struct mm_map_part *parts, unsigned 
 	if (!r)
 		r = take_buffer(&ctx, bo, parts, n);
 	if (!r)
-		r = plan_all(bo, parts, n);
+		r = plan_all(bo, parts, n, done);
 	if (r)
 		abandon_all(parts, n);
 	else
@@ -191,6 +201,7 @@ static int map_all_locked(struct mm_bo *bo, struct mm_map_part *parts, unsigned 
 
 int mm_vm_map_all(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n)
 {
+	struct vkf_list done;
 	int r;
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -204,7 +215,9 @@ int mm_vm_map_all(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n)
 	r = lock_vms(parts, n);
 	if (r)
 		return r;
-	r = map_all_locked(bo, parts, n);
+	vkf_list_init(&done);
+	r = map_all_locked(bo, parts, n, &done);
 	unlock_vms(parts, n);
+	mm_vm_free_mappings(&done);
 	return r;
 }

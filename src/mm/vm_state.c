@@ -84,7 +84,7 @@ void mm_vm_node_init(struct mm_vm_node *node, enum mm_vm_kind kind)
 	node->stamp = 0;
 	node->kind = kind;
 	node->state = MM_VM_NOWHERE;
-	node->is_cleared = false;
+	node->is_stale = false;
 }
 
 /* To the end of @state's list; NOWHERE has none. */
@@ -103,6 +103,12 @@ static void put(struct mm_vm_lists *l, struct mm_vm_node *node, enum mm_vm_state
 	node->stamp = ++l->stamp;
 }
 
+/* That somebody has to write it is what these say. */
+static bool is_to_be_written(enum mm_vm_state state)
+{
+	return state == MM_VM_MOVED || state == MM_VM_INVALIDATED || state == MM_VM_RELOCATED;
+}
+
 enum mm_vm_state mm_vm_node_event(struct mm_vm_lists *l, struct mm_vm_node *node,
 				  enum mm_vm_event event)
 {
@@ -113,10 +119,10 @@ enum mm_vm_state mm_vm_node_event(struct mm_vm_lists *l, struct mm_vm_node *node
 	VKF_ASSERT(next != MAY_NOT);
 	if (next != node->state)
 		put(l, node, next);
-	if (event == MM_VM_CLEARED)
-		node->is_cleared = true;
 	if (event == MM_VM_UPDATED)
-		node->is_cleared = false;
+		node->is_stale = false;
+	else if (event != MM_VM_UNMAPPED && (event != MM_VM_VALIDATED || is_to_be_written(next)))
+		node->is_stale = true;
 	vkf_mutex_unlock(&l->lock);
 	return next;
 }
@@ -126,6 +132,16 @@ void mm_vm_node_remove(struct mm_vm_lists *l, struct mm_vm_node *node)
 	vkf_mutex_lock(&l->lock);
 	put(l, node, MM_VM_NOWHERE);
 	vkf_mutex_unlock(&l->lock);
+}
+
+bool mm_vm_node_is_stale(struct mm_vm_lists *l, const struct mm_vm_node *node)
+{
+	bool is_stale;
+
+	vkf_mutex_lock(&l->lock);
+	is_stale = node->is_stale;
+	vkf_mutex_unlock(&l->lock);
+	return is_stale;
 }
 
 enum mm_vm_state mm_vm_node_state(struct mm_vm_lists *l, const struct mm_vm_node *node)
@@ -202,8 +218,10 @@ static const char *check_node(const struct mm_vm_lists *l, const struct mm_vm_no
 		return "a VM's node is in a state its kind never has";
 	if (node->stamp <= before || node->stamp > l->stamp)
 		return "a VM's list is not in order of arrival";
-	if (node->is_cleared && node->kind != MM_VM_OWN)
-		return "a VM's node was cleared that never needs to be";
+	if (is_to_be_written(state) && !node->is_stale)
+		return "a VM's node is to be written that says what is";
+	if (state == MM_VM_IDLE && node->is_stale)
+		return "a VM's node is to be left alone that does not say what is";
 	return NULL;
 }
 

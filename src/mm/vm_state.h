@@ -15,7 +15,8 @@
  *   moved        shared buffer whose entries are stale
  *   invalidated  buffer with a reservation of its own whose entries are stale
  *   idle         shared buffer or table, and all is right
- *   done         buffer with a reservation of its own, and all is right
+ *   done         buffer with a reservation of its own, and all is right, or it is cleared
+ *                until somebody wants it
  *   freed        no mapping any more, but its entries are still to be cleared
  *
  * A shared buffer is one that lives under its VM's reservation ("always valid"). What
@@ -60,7 +61,7 @@ struct mm_vm_node {
 	uint64_t stamp;           /* when it came to this list */
 	enum mm_vm_kind kind : 8; /* constant */
 	enum mm_vm_state state : 8;
-	bool is_cleared; /* its entries were cleared, and not written since */
+	bool is_stale; /* its entries do not say where it is; they may be cleared */
 };
 
 struct mm_vm_lists {
@@ -90,6 +91,8 @@ enum mm_vm_state mm_vm_node_event(struct mm_vm_lists *l, struct mm_vm_node *node
 /* From any state, for good. */
 void mm_vm_node_remove(struct mm_vm_lists *l, struct mm_vm_node *node);
 
+/* Whether its entries, if it has any, may lead to where it is not. */
+bool mm_vm_node_is_stale(struct mm_vm_lists *l, const struct mm_vm_node *node);
 enum mm_vm_state mm_vm_node_state(struct mm_vm_lists *l, const struct mm_vm_node *node);
 uint64_t mm_vm_lists_count(struct mm_vm_lists *l, enum mm_vm_state state);
 /* True when somebody has to write entries, or validate, before the VM is right. */

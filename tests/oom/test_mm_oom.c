@@ -426,7 +426,7 @@ static void an_eviction_and_the_way_back(void **state)
 	assert_true(refuse_until_done(restore_host, NULL) >= 2);
 	assert_false(mm_client_is_evicted(f.a.mm));
 	for (unsigned int i = 0; i < 2; i++)
-		assert_int_equal(m[i]->entries, MM_ENTRIES_CURRENT);
+		assert_false(m[i]->state.is_stale);
 	mm_fixture_run_all(&f);
 	mm_fixture_check(&f);
 	mm_bo_put(g.bo);

@@ -181,18 +181,30 @@ static void an_event_that_cannot_be_is_a_panic(void **state)
 #endif
 }
 
-static void what_was_cleared_is_known_until_it_is_written(void **state)
+static bool stale_after(enum mm_vm_kind kind, enum mm_vm_state from, enum mm_vm_event event)
 {
 	struct mm_vm_node n;
+	bool r;
 
-	node_in(&n, MM_VM_OWN, MM_VM_INVALIDATED);
-	mm_vm_node_event(&lists, &n, MM_VM_CLEARED);
-	assert_true(n.is_cleared);
-	mm_vm_node_event(&lists, &n, MM_VM_BO_MOVED);
-	assert_true(n.is_cleared);
-	mm_vm_node_event(&lists, &n, MM_VM_UPDATED);
-	assert_false(n.is_cleared);
+	node_in(&n, kind, from);
+	mm_vm_node_event(&lists, &n, event);
+	r = mm_vm_node_is_stale(&lists, &n);
 	mm_vm_node_remove(&lists, &n);
+	return r;
+}
+
+static void a_node_knows_whether_its_entries_lead_to_it(void **state)
+{
+	assert_true(stale_after(MM_VM_OWN, MM_VM_NOWHERE, MM_VM_ADDED));
+	assert_true(stale_after(MM_VM_SHARED, MM_VM_NOWHERE, MM_VM_ADDED_EVICTED));
+	assert_true(stale_after(MM_VM_SHARED, MM_VM_IDLE, MM_VM_BO_MOVED));
+	assert_true(stale_after(MM_VM_SHARED, MM_VM_IDLE, MM_VM_BO_EVICTED));
+	assert_true(stale_after(MM_VM_OWN, MM_VM_DONE, MM_VM_CLEARED));
+	assert_true(stale_after(MM_VM_TABLE, MM_VM_EVICTED, MM_VM_VALIDATED));
+	assert_false(stale_after(MM_VM_SHARED, MM_VM_EVICTED, MM_VM_UPDATED));
+	assert_false(stale_after(MM_VM_OWN, MM_VM_INVALIDATED, MM_VM_UPDATED));
+	assert_false(stale_after(MM_VM_OWN, MM_VM_DONE, MM_VM_VALIDATED));
+	assert_false(stale_after(MM_VM_TABLE, MM_VM_IDLE, MM_VM_VALIDATED));
 }
 
 static void a_vm_is_stale_while_somebody_has_to_do_something(void **state)
@@ -334,9 +346,9 @@ static void a_list_with_a_fault_in_it_is_found(void **state)
 	a.stamp = b.stamp;
 	assert_non_null(mm_vm_lists_check(&lists));
 	a.stamp = b.stamp - 1;
-	b.is_cleared = true;
+	b.is_stale = false;
 	assert_non_null(mm_vm_lists_check(&lists));
-	b.is_cleared = false;
+	b.is_stale = true;
 	lists.n[MM_VM_MOVED] = 3;
 	assert_non_null(mm_vm_lists_check(&lists));
 	lists.n[MM_VM_MOVED] = 2;
@@ -418,7 +430,7 @@ int main(void)
 		TEST(each_event_takes_a_node_where_the_table_says),
 		TEST(what_is_not_in_the_table_does_not_happen),
 		TEST(an_event_that_cannot_be_is_a_panic),
-		TEST(what_was_cleared_is_known_until_it_is_written),
+		TEST(a_node_knows_whether_its_entries_lead_to_it),
 		TEST(a_vm_is_stale_while_somebody_has_to_do_something),
 		TEST(a_walk_takes_each_once_in_order_of_arrival),
 		TEST(a_walk_ends_though_what_it_wrote_moves_again),
