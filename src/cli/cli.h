@@ -94,6 +94,7 @@ int cli_status(int argc, char **argv);
 int cli_dump(int argc, char **argv);
 int cli_machines(int argc, char **argv);
 int cli_features(int argc, char **argv);
+int cli_top(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 
 #endif

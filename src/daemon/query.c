@@ -15,16 +15,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "driver/dump.h"
-#include "mm/device.h"
 #include "mm/print.h"
-#include "mm/system.h"
 
 #define MAX_QUERIES 16
 #define DUMP_BYTES (64 << 10) /* to begin with */
@@ -42,83 +39,11 @@ static int text_fd(const char *text, size_t len)
 	return fd;
 }
 
-struct status {
-	struct server *server;
-	json_t *clients;
-};
-
-/* A program's name is any bytes, and cut off anywhere; a JSON text is UTF-8. */
-static void printable(char to[16], const char from[16])
-{
-	json_t *as_it_is = json_string(from);
-
-	memcpy(to, from, 16);
-	for (char *c = to; !as_it_is && *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	json_decref(as_it_is);
-}
-
-static void add_client(void *cookie, const struct driver_client_stat *stat)
-{
-	struct status *st = cookie;
-	const struct machine_profile *p = st->server->config->profile;
-	json_t *gpus = json_array();
-	char comm[sizeof(stat->comm)];
-
-	for (unsigned int i = 0; i < p->n_gpus; i++)
-		json_array_append_new(gpus, json_pack("{s:i, s:i, s:I, s:i}", "gpu", i, "gpu_id",
-						      p->gpus[i].gpu_id, "vram",
-						      (json_int_t)stat->kfd.vram[i], "queues",
-						      stat->kfd.queues[i]));
-	printable(comm, stat->comm);
-	json_array_append_new(
-		st->clients,
-		json_pack("{s:i, s:s, s:o, s:I, s:I, s:i, s:i, s:i, s:i}", "pid", stat->pid, "comm",
-			  comm, "gpus", gpus, "gtt", (json_int_t)stat->kfd.gtt, "userptr",
-			  (json_int_t)stat->kfd.userptr, "queues", stat->kfd.n_queues, "events",
-			  stat->kfd.n_events, "buffers", stat->kfd.n_buffers, "dmabufs",
-			  stat->n_dmabufs));
-}
-
-static json_t *gpu_status(struct server *s, unsigned int i)
-{
-	const struct machine_gpu *g = &s->config->profile->gpus[i];
-	struct mm_device *dev = machine_device(driver_machine(s->driver), i);
-	struct mm_device_usage u;
-
-	mm_device_usage(dev, &u);
-	return json_pack("{s:i, s:i, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}", "gpu", i, "gpu_id",
-			 g->gpu_id, "name", g->asic.name, "product", g->product, "render_minor",
-			 g->render_minor, "vram_total", (json_int_t)u.vram_total, "vram_used",
-			 (json_int_t)u.vram_managed, "vram_charged", (json_int_t)u.vram_used,
-			 "page_tables", (json_int_t)u.page_tables, "available",
-			 (json_int_t)mm_device_available(dev));
-}
-
 static int query_status(struct server *s, const char *args)
 {
-	struct status st = { s, json_array() };
-	json_t *gpus = json_array(), *root;
-	struct mm_system_usage u;
-	char *text;
-	int fd;
+	char *text = status_text(s);
+	int fd = text ? text_fd(text, strlen(text)) : -ENOMEM;
 
-	/* Clients first: memory of one that is not among them is not among what is used either. */
-	driver_for_each_client(s->driver, add_client, &st);
-	for (unsigned int i = 0; i < s->config->profile->n_gpus; i++)
-		json_array_append_new(gpus, gpu_status(s, i));
-	mm_system_usage(machine_system(driver_machine(s->driver)), &u);
-	root = json_pack("{s:s, s:i, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "machine",
-			 s->config->profile->name, "pid", getpid(), "gpus", gpus, "clients",
-			 st.clients, "system", "used", (json_int_t)u.system_used, "limit",
-			 (json_int_t)u.system_limit, "ttm_used", (json_int_t)u.ttm_used,
-			 "ttm_limit", (json_int_t)u.ttm_limit);
-	text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
-	json_decref(root);
-	if (!text)
-		return -ENOMEM;
-	fd = text_fd(text, strlen(text));
 	free(text);
 	return fd;
 }

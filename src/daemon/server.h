@@ -142,6 +142,10 @@ void trace_end(struct server *s, const struct conn *c);
 /* Free the tracer whose task has ended. */
 void trace_collect(struct server *s);
 
+/* status.c: the text of the query "status", to be freed; NULL without memory. Waits as
+ * driver_for_each_client(). */
+char *status_text(struct server *s);
+
 /* tree.c: write the machine's files below @root. */
 int tree_write(const struct machine_profile *profile, const char *root);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kfd/evict.h"
 
+#include "base/trace.h"
 #include "kfd/process.h"
 #include "kfd/queue.h"
 #include "kfd/smi.h"
@@ -13,15 +14,23 @@
 
 int kfd_process_evict_queues(struct kfd_process *p, enum kfd_evict_trigger trigger)
 {
+	uint32_t client = machine_client_number(p->mc);
+	int r;
+
 	for (unsigned int i = 0; i < p->n_pdds; i++)
 		kfd_smi_queue_eviction(p, i, trigger);
-	return kfd_queues_evict(p, NULL);
+	vkf_trace_stop_begin(client, VKF_TRACE_WHY_DRIVER, (uint8_t)trigger);
+	r = kfd_queues_evict(p, NULL);
+	vkf_trace_stop_end(client, r);
+	vkf_trace_evicted(client, (uint8_t)trigger);
+	return r;
 }
 
 void kfd_process_restore_queues(struct kfd_process *p)
 {
 	for (unsigned int i = 0; i < p->n_pdds; i++)
 		kfd_smi_queue_restore(p, i, false);
+	vkf_trace_back(machine_client_number(p->mc));
 	kfd_queues_restore(p, NULL);
 }
 
@@ -55,9 +64,8 @@ static bool signal_fence(struct kfd_process *p)
  * Each eviction is ended by one restore. If the fence has been signalled meanwhile, whoever did
  * that sees to the restore; if a restore was to come already, it ends one eviction only.
  */
-static void evict_worker(struct vkf_work *work)
+static void evict(struct kfd_process *p)
 {
-	struct kfd_process *p = of_evict(work);
 	int r = kfd_process_evict_queues(p, KFD_EVICT_TTM);
 
 	atomic_fetch_add_explicit(&evictions(p)->n_evicted, 1, memory_order_relaxed);
@@ -70,6 +78,18 @@ static void evict_worker(struct vkf_work *work)
 		return;
 	if (vkf_work_mod(&p->evict.restore, evictions(p)->restore_ns))
 		kfd_process_restore_queues(p);
+}
+
+static void evict_worker(struct vkf_work *work)
+{
+	struct kfd_process *p = of_evict(work);
+	uint32_t client = machine_client_number(p->mc);
+
+	vkf_trace_work_for(client);
+	vkf_trace_evict_begin(client);
+	evict(p);
+	vkf_trace_evict_end(client);
+	vkf_trace_work_for(0);
 }
 
 /* mm_client_ops.evict: called with any lock held, so it only leaves word. */
@@ -87,20 +107,29 @@ static bool evict_wanted(void *cookie)
 
 /* ------------------------------------------------ restore */
 
+static void restore(struct kfd_process *p)
+{
+	int r;
+
+	atomic_store(&p->evict.last_restore, vkf_now_ns());
+	vkf_trace_restore_begin(machine_client_number(p->mc));
+	r = mm_client_restore(machine_client_mm(p->mc));
+	vkf_trace_restore_end(machine_client_number(p->mc), r);
+	atomic_fetch_add_explicit(r ? &evictions(p)->n_failed : &evictions(p)->n_restored, 1,
+				  memory_order_relaxed);
+	/* When it is to be done again anyhow, this one is done with. */
+	if (r && !vkf_work_mod(&p->evict.restore, evictions(p)->back_off_ns))
+		return;
+	kfd_process_restore_queues(p);
+}
+
 static void restore_worker(struct vkf_work *work)
 {
 	struct kfd_process *p = of_restore(work);
 
-	int r;
-
-	atomic_store(&p->evict.last_restore, vkf_now_ns());
-	r = mm_client_restore(machine_client_mm(p->mc));
-	atomic_fetch_add_explicit(r ? &evictions(p)->n_failed : &evictions(p)->n_restored, 1,
-				  memory_order_relaxed);
-	/* When it is to be done again anyhow, this one is done with. */
-	if (r && !vkf_work_mod(work, evictions(p)->back_off_ns))
-		return;
-	kfd_process_restore_queues(p);
+	vkf_trace_work_for(machine_client_number(p->mc));
+	restore(p);
+	vkf_trace_work_for(0);
 }
 
 /* ------------------------------------------------ begin and end */

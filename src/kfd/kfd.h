@@ -66,6 +66,9 @@ struct kfd_process_stat {
 	uint64_t gtt, userptr;           /* bytes */
 	unsigned int n_queues, n_events, n_buffers;
 	unsigned int queues[MACHINE_MAX_GPUS];
+	bool evicted;                    /* the driver keeps its queues stopped, on some GPU at least */
+	uint64_t n_evictions;            /* how often it began to */
+	uint64_t evicted_ns;             /* how long it did, on the GPU where it was longest */
 };
 
 void kfd_process_stat(struct kfd_process *p, struct kfd_process_stat *ret_stat);

@@ -182,5 +182,6 @@ void kfd_process_stat(struct kfd_process *p, struct kfd_process_stat *ret_stat)
 	}
 	vkf_mutex_unlock(&p->lock);
 	s.n_events = kfd_events_count(&p->events);
+	kfd_process_evictions(p, &s);
 	*ret_stat = s;
 }

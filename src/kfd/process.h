@@ -43,6 +43,7 @@ struct kfd_pdd {
 	unsigned int evicted;          /* reasons to keep its queues stopped; queue_lock, as the next */
 	uint64_t evicted_since;        /* when the first of them came */
 	uint64_t evicted_ns;           /* how long queues were kept stopped before that */
+	uint64_t n_evictions;          /* how often they were; queue_lock */
 	uint64_t doorbells[VKF_BITMAP_WORDS(KFD_MAX_QUEUES)]; /* ids in use or reserved */
 	struct kfd_queue *gws_queue;
 };

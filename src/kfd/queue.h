@@ -92,6 +92,9 @@ int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *only);
 /* One less. */
 void kfd_queues_restore(struct kfd_process *p, struct kfd_pdd *only);
 
+/* watch.c: the fields of @stat that tell of evictions. */
+void kfd_process_evictions(struct kfd_process *p, struct kfd_process_stat *stat);
+
 int kfd_create_queue(struct kfd_process *p, struct vkf_call *call, void *arg);
 int kfd_destroy_queue(struct kfd_process *p, struct vkf_call *call, void *arg);
 int kfd_update_queue(struct kfd_process *p, struct vkf_call *call, void *arg);

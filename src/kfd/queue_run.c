@@ -121,6 +121,12 @@ static bool concerns(const struct kfd_pdd *pdd, const struct kfd_pdd *only)
 	return !only || pdd == only;
 }
 
+static void begin_eviction(struct kfd_pdd *pdd)
+{
+	pdd->evicted_since = vkf_now_ns();
+	pdd->n_evictions++;
+}
+
 int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *only)
 {
 	struct queue_set set;
@@ -131,10 +137,10 @@ int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *only)
 		struct kfd_pdd *pdd = &p->pdds[i];
 
 		if (concerns(pdd, only) && !pdd->evicted++)
-			pdd->evicted_since = vkf_now_ns();
+			begin_eviction(pdd);
 	}
 	collect(p, false, &set);
-	r = switch_queues(p, &set, false, VKF_TRACE_WHY_DRIVER);
+	r = switch_queues(p, &set, false, only ? VKF_TRACE_WHY_FAULT : VKF_TRACE_WHY_DRIVER);
 	vkf_mutex_unlock(&p->queue_lock);
 	return r;
 }

@@ -42,3 +42,21 @@ void kfd_process_queues(struct kfd_process *p,
 	}
 	vkf_mutex_unlock(&p->queue_lock);
 }
+
+static uint64_t evicted_ns(const struct kfd_pdd *pdd)
+{
+	return pdd->evicted_ns + (pdd->evicted ? vkf_now_ns() - pdd->evicted_since : 0);
+}
+
+void kfd_process_evictions(struct kfd_process *p, struct kfd_process_stat *stat)
+{
+	vkf_mutex_lock(&p->queue_lock);
+	for (unsigned int i = 0; i < p->n_pdds; i++) {
+		const struct kfd_pdd *pdd = &p->pdds[i];
+
+		stat->evicted = stat->evicted || pdd->evicted;
+		stat->n_evictions = VKF_MAX(stat->n_evictions, pdd->n_evictions);
+		stat->evicted_ns = VKF_MAX(stat->evicted_ns, evicted_ns(pdd));
+	}
+	vkf_mutex_unlock(&p->queue_lock);
+}

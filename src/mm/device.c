@@ -68,6 +68,8 @@ void mm_device_usage(struct mm_device *dev, struct mm_device_usage *ret_usage)
 		.vram_total = dev->vram.man.size,
 		.visible_total = dev->vram.visible,
 		.gtt_total = dev->gtt.man.size,
+		.n_evicted = atomic_load_explicit(&dev->n_evicted, memory_order_relaxed),
+		.evicted_bytes = atomic_load_explicit(&dev->evicted_bytes, memory_order_relaxed),
 	};
 
 	mm_vram_usage(&dev->vram, &usage.vram_managed, &usage.visible_managed);
@@ -93,4 +95,19 @@ int mm_device_retire_page(struct mm_device *dev, uint64_t offset)
 	if (!r)
 		mm_quota_add_bad(&dev->system->quota, &dev->quota, VKF_PAGE_SIZE);
 	return r;
+}
+
+void mm_device_residents(struct mm_device *dev,
+			 void (*fn)(void *cookie, uint32_t client, uint64_t bytes), void *cookie)
+{
+	struct mm_manager *man = &dev->vram.man;
+	struct mm_lru_node *node;
+
+	vkf_mutex_lock(&man->lock);
+	for (node = mm_lru_next(&man->lru, NULL); node; node = mm_lru_next(&man->lru, node)) {
+		const struct mm_bo *bo = vkf_container_of(node, struct mm_resource, lru)->bo;
+
+		fn(cookie, bo->client->config.number, bo->size);
+	}
+	vkf_mutex_unlock(&man->lock);
 }

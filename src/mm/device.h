@@ -57,9 +57,14 @@ struct mm_device_usage {
 	uint64_t visible_managed;
 	uint64_t page_tables;       /* bytes of it in page tables */
 	uint64_t vram_total, visible_total, gtt_used, gtt_total;
+	uint64_t n_evicted, evicted_bytes; /* buffers that had to leave VRAM, ever */
 };
 
 void mm_device_usage(struct mm_device *dev, struct mm_device_usage *ret_usage);
+/* Call @fn, with the manager's lock (rank LRU) held, for each buffer in VRAM that could leave it: the
+ * client whose it is, as mm_client_config.number, and its size. */
+void mm_device_residents(struct mm_device *dev,
+			 void (*fn)(void *cookie, uint32_t client, uint64_t bytes), void *cookie);
 /* AMDKFD_IOC_AVAILABLE_MEMORY: total less aligned use, pinned and page-table reserve, rounded down
  * to 2 MiB, never below 0. */
 uint64_t mm_device_available(struct mm_device *dev);

@@ -161,6 +161,10 @@ static int move_out(const struct search *s, struct mm_bo *bo)
 	if (r == -ENOMEM && refuge(bo) != &bo->client->system->swap.man)
 		r = mm_bo_move_locked(bo, &bo->client->system->swap.man, &anywhere, &op,
 				      MM_MOVE_HAND_ON);
+	if (!r && s->man == &bo->home->vram.man) {
+		atomic_fetch_add_explicit(&bo->home->n_evicted, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&bo->home->evicted_bytes, bo->size, memory_order_relaxed);
+	}
 	return r;
 }
 

@@ -56,6 +56,7 @@ struct mm_device {
 	struct mm_quota_gpu quota;      /* protected by the system's quota.lock */
 	struct mm_timeline moves;       /* of buffers whose home it is */
 	_Atomic uint64_t n_tables;      /* page tables in VRAM */
+	_Atomic uint64_t n_evicted, evicted_bytes; /* buffers that had to leave VRAM */
 	struct vkf_list link;           /* protected by system.lock */
 };
 
