@@ -43,13 +43,14 @@
 #include "base/macro.h"
 
 #define GPU_CTRL_MAGIC UINT32_C(0x564b4644) /* "VKFD" */
-#define GPU_CTRL_VERSION 4
+#define GPU_CTRL_VERSION 5
 
 #define GPU_MAX_GPUS 16
 #define GPU_MAX_QUEUES 1024 /* of one client, all GPUs together */
 #define GPU_MAX_WORKERS 4
 #define GPU_IRQ_ENTRIES 1024 /* a power of two */
 #define GPU_MAX_TRAPS 32
+#define GPU_MAX_ENGINES 8 /* shader engines of one GPU */
 #define GPU_TRACE_ENTRIES 4096 /* a power of two */
 
 #define GPU_CHUNK_BYTES (UINT32_C(1) << 20) /* the longest a worker stays odd */
@@ -111,6 +112,7 @@ struct gpu_ctrl_queue {
 	_Atomic uint64_t ring_bytes;
 	uint64_t rptr_va, wptr_va;
 	_Atomic uint32_t priority; /* 0 to 15, KFD's; may change at any time */
+	_Atomic uint32_t cu_mask[GPU_MAX_ENGINES]; /* of each shader engine; seen at the next RUN */
 	uint32_t pad;
 	/* engine */
 	_Atomic uint32_t ack_seq;

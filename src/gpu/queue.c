@@ -55,6 +55,7 @@ static void start(struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 	/* A queue that has completed nothing is a new one, or sets its registers again. */
 	if (!resumed && !atomic_load_explicit(&q->cq->packets, memory_order_relaxed))
 		gpu_regs_reset(q);
+	gpu_regs_load(q);
 	if (resumed && same_packet)
 		return;
 	drop_progress(q);

@@ -29,3 +29,14 @@ void gpu_regs_reset(struct gpu_queue *q)
 	memset(q->sh, 0, sizeof(q->sh));
 	q->atomic_old = 0;
 }
+
+/* Only the first four have places that all chips agree on. */
+void gpu_regs_load(struct gpu_queue *q)
+{
+	static const uint32_t reg[] = { PM4_REG_CU_MASK_SE0, PM4_REG_CU_MASK_SE1,
+					PM4_REG_CU_MASK_SE2, PM4_REG_CU_MASK_SE3 };
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(reg); i++)
+		q->sh[reg[i] - PM4_REG_COMPUTE] =
+			atomic_load_explicit(&q->cq->cu_mask[i], memory_order_relaxed);
+}

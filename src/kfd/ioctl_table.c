@@ -92,7 +92,7 @@ static const struct kfd_ioctl_row rows[] = {
 	ROW(0x19, "UNMAP_MEMORY_FROM_GPU", kfd_ioctl_unmap_memory_from_gpu_args, INOUT, kfd_unmap_memory,
 	    FAITHFUL, ""),
 	ROW(0x1a, "SET_CU_MASK", kfd_ioctl_set_cu_mask_args, IN, kfd_set_cu_mask,
-	    PARTIAL, "checked and kept; no shader runs that it could confine"),
+	    PARTIAL, "checked, dealt out to the engines, kept; no shader runs that it could confine"),
 	ROW(0x1b, "GET_QUEUE_WAVE_STATE", kfd_ioctl_get_queue_wave_state_args, INOUT, kfd_get_wave_state,
 	    PARTIAL, "there are never saved waves"),
 	ROW(0x1c, "GET_DMABUF_INFO", kfd_ioctl_get_dmabuf_info_args, INOUT, kfd_get_dmabuf_info,

@@ -41,8 +41,6 @@ struct kfd_queue {
 	uint32_t cwsr_bytes, ctl_stack_bytes;
 	uint32_t percent, priority;
 	bool running;                /* what the slot was last told */
-	uint32_t n_cu_mask;          /* words */
-	uint32_t cu_mask[32];
 	struct mm_mapping *buffers[KFD_N_QBUFS]; /* used; NULL: has none */
 };
 

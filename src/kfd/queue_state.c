@@ -2,13 +2,16 @@
 /**
  * DOC: What can be said of a queue besides its ring
  *
- * CU mask, saved waves and global wave sync. No shader runs yet, so a mask is
- * checked and kept, there are no waves to save, and a queue with GWS is only
+ * CU mask, saved waves and global wave sync. No shader runs yet, so a mask only goes
+ * into the queue's registers, there are no waves to save, and a queue with GWS is only
  * counted.
  */
 #include "kfd/queue.h"
 
 #include <errno.h>
+#include "kfd/cu_mask.h"
+
+_Static_assert(KFD_MAX_SHADER_ENGINES == GPU_MAX_ENGINES, "a mask for each engine");
 
 #define MAX_CU_BITS 1024u
 
@@ -26,15 +29,16 @@ static int set_cu_mask_locked(struct kfd_process *p, uint32_t id, const uint32_t
 			      uint32_t words)
 {
 	struct kfd_queue *q = kfd_queue_find(p, id);
+	uint32_t engines[KFD_MAX_SHADER_ENGINES];
+	const struct machine_asic *asic;
 
 	if (!q)
 		return -EFAULT;
-	if (kfd_gpu_profile(p->driver, q->gpu)->asic.gfx_target >= 100000 &&
-	    !pairs_agree(mask, words))
+	asic = &kfd_gpu_profile(p->driver, q->gpu)->asic;
+	if (asic->gfx_target >= 100000 && !pairs_agree(mask, words))
 		return -EINVAL;
-	q->n_cu_mask = words;
-	for (uint32_t i = 0; i < words; i++)
-		q->cu_mask[i] = mask[i];
+	kfd_cu_mask_deal(asic, mask, words * 32, engines);
+	machine_queue_set_cu_mask(p->mc, q->slot, engines);
 	return 0;
 }
 

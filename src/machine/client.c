@@ -309,6 +309,8 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 	hw->rptr_va = q->rptr_va;
 	hw->wptr_va = q->wptr_va;
 	atomic_store(&hw->priority, q->priority);
+	for (unsigned int i = 0; i < GPU_MAX_ENGINES; i++)
+		atomic_store(&hw->cu_mask[i], UINT32_MAX);
 	atomic_store(&hw->ring_va, q->ring_va);
 	atomic_store(&hw->ring_bytes, q->ring_bytes);
 	atomic_store(&hw->rptr, 0);
@@ -379,6 +381,21 @@ int machine_queue_unload(struct machine_client *mc, int slot)
 	vkf_bit_clear(mc->used, (unsigned int)slot);
 	vkf_mutex_unlock(&mc->lock);
 	return r;
+}
+
+/* Who runs starts again, and sees it then. */
+void machine_queue_set_cu_mask(struct machine_client *mc, int slot, const uint32_t *mask)
+{
+	struct gpu_ctrl_queue *hw = slot_queue(mc, slot);
+
+	vkf_mutex_lock(&mc->lock);
+	for (unsigned int i = 0; i < GPU_MAX_ENGINES; i++)
+		atomic_store(&hw->cu_mask[i], mask[i]);
+	if (atomic_load(&hw->want) == GPU_WANT_RUN) {
+		want(mc, &slot, 1, GPU_WANT_RUN);
+		poke_engine(mc);
+	}
+	vkf_mutex_unlock(&mc->lock);
 }
 
 void machine_queue_set_priority(struct machine_client *mc, int slot, uint32_t priority)

@@ -127,6 +127,8 @@ int machine_queue_run(struct machine_client *mc, int slot, bool run);
 int machine_queues_run(struct machine_client *mc, const int *slots, unsigned int n, bool run);
 /* Another ring; only while stopped. */
 void machine_queue_set_ring(struct machine_client *mc, int slot, uint64_t va, uint64_t bytes);
+/* What it may use of each shader engine (GPU_MAX_ENGINES masks), from now on; all, if never told. */
+void machine_queue_set_cu_mask(struct machine_client *mc, int slot, const uint32_t *mask);
 /* How urgent it is from now on; running or not. */
 void machine_queue_set_priority(struct machine_client *mc, int slot, uint32_t priority);
 /* Stop it and free its slot. Return: as machine_queue_run(); the slot is freed in any case. */

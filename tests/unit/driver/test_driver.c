@@ -962,12 +962,30 @@ static void a_queues_priority_is_the_hardwares(void **state)
 	assert_int_equal(a.ctrl->queue[0].priority, 15);
 }
 
+static void a_queues_units_are_dealt_out_to_its_engines(void **state)
+{
+	static const uint32_t mask[] = { 0x1ff };
+	struct kfd_ioctl_set_cu_mask_args args = { .num_cu_mask = 32, .cu_mask_ptr = (uintptr_t)mask };
+	struct user_queue q;
+	struct prog p;
+
+	prog_start(&p);
+	queue_prepare(&p, 0, KFD_IOC_QUEUE_TYPE_COMPUTE_AQL, 1, &q);
+	assert_int_equal(queue_create(&p, &q), 0);
+	assert_int_equal(a.ctrl->queue[0].cu_mask[7], UINT32_MAX);
+	args.queue_id = q.args.queue_id;
+	assert_int_equal(uapi_ioctl(p.kfd, K_SET_CU_MASK, &args), 0);
+	assert_int_equal(a.ctrl->queue[0].cu_mask[0], 3);
+	assert_int_equal(a.ctrl->queue[0].cu_mask[7], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(ids_are_never_used_again),
 		T(a_queues_priority_is_the_hardwares),
+		T(a_queues_units_are_dealt_out_to_its_engines),
 		T(clients_are_shown_oldest_first),
 		T(what_a_client_has_is_shown),
 		T(dma_bufs_are_counted_by_who_exported_them),

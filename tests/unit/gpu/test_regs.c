@@ -49,6 +49,29 @@ static void test_a_range_lies_within_one_kind(void **state)
 	assert_null(gpu_reg_range(w, q, 0xdfff, 2));
 }
 
+static void test_the_drivers_masks_are_loaded_when_a_queue_starts(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_PM4);
+	struct gpu_worker *w = &fx->engine->worker[0];
+	struct gpu_queue *q = fx->engine->queue;
+
+	for (uint32_t i = 0; i < GPU_MAX_ENGINES; i++)
+		cq->cu_mask[i] = 0x11 * (i + 1);
+	fx_run(fx);
+	assert_int_equal(*gpu_reg_find(w, q, 0x2e16), 0x11);
+	assert_int_equal(*gpu_reg_find(w, q, 0x2e17), 0x22);
+	assert_int_equal(*gpu_reg_find(w, q, 0x2e18), 0);
+	assert_int_equal(*gpu_reg_find(w, q, 0x2e19), 0x33);
+	assert_int_equal(*gpu_reg_find(w, q, 0x2e1a), 0x44);
+	/* Told again while it runs; what the queue itself has set stays. */
+	*gpu_reg_find(w, q, 0x2e40) = 5;
+	cq->cu_mask[1] = 0x99;
+	fx_want(fx, cq, GPU_WANT_RUN);
+	fx_run(fx);
+	assert_int_equal(*gpu_reg_find(w, q, 0x2e17), 0x99);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -56,6 +79,7 @@ int main(void)
 		FX_TEST(test_a_gpu_has_its_own_other_registers),
 		FX_TEST(test_others_are_not_kept),
 		FX_TEST(test_a_range_lies_within_one_kind),
+		FX_TEST(test_the_drivers_masks_are_loaded_when_a_queue_starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
