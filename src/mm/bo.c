@@ -28,6 +28,8 @@ static int check_params(const struct mm_client *client, const struct mm_bo_param
 	if (params->kind == MM_BO_BAR &&
 	    !VKF_IS_ALIGNED(params->bar_offset | params->bar_bus, VKF_PAGE_SIZE))
 		return -EINVAL;
+	if (params->places.n && !mm_places_valid(&params->places))
+		return -EINVAL;
 	*ret_size = size;
 	return 0;
 }
@@ -47,20 +49,11 @@ static enum mm_charge charge_of(const struct mm_bo_params *params)
 	return MM_CHARGE_NONE;
 }
 
-/* The manager of the place where a buffer of this kind belongs; NULL: it needs none. */
-static struct mm_manager *domain(const struct mm_bo *bo)
+static struct mm_places places_of(const struct mm_bo_params *params)
 {
-	switch (bo->kind) {
-	case MM_BO_VRAM:
-		return &bo->home->vram.man;
-	case MM_BO_GTT:
-		return &bo->home->gtt.man;
-	case MM_BO_USERPTR:
-		return &bo->client->system->user.man;
-	case MM_BO_BAR:
-		break;
-	}
-	return NULL;
+	if (params->places.n)
+		return params->places;
+	return mm_places_of(params->kind == MM_BO_VRAM ? MM_DOMAIN_VRAM : MM_DOMAIN_GTT);
 }
 
 bool mm_bo_has_window(const struct mm_bo *bo)
@@ -97,6 +90,7 @@ static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
 	bo->size = size;
 	bo->charge = charge_of(params);
 	bo->placement = mm_placement_of_bo(params);
+	bo->places = places_of(params);
 	bo->bar_bus = (vkf_bus){ params->bar_bus };
 	bo->bar_offset = params->bar_offset;
 	bo->n_pinned = params->kind == MM_BO_BAR;
@@ -121,9 +115,17 @@ static int check_user(const struct mm_bo_params *params, uint64_t size)
 static int place(struct mm_bo *bo)
 {
 	const struct mm_op op = { .asker = bo->client, .interruptible = true };
-	struct mm_manager *man = domain(bo);
+	struct mm_manager *user = &bo->client->system->user.man;
+	int r;
 
-	return man ? mm_place(man, &bo->placement, bo->size, &op, &bo->res) : 0;
+	if (bo->kind == MM_BO_BAR)
+		return 0;
+	if (bo->kind == MM_BO_USERPTR)
+		return mm_place(user, &bo->placement, bo->size, &op, &bo->res);
+	r = mm_places_alloc(&bo->places, bo, &op, false, &bo->res);
+	if (r == -ENOSPC)
+		r = mm_places_alloc(&bo->places, bo, &op, true, &bo->res);
+	return r == -ENOSPC ? -ENOMEM : r;
 }
 
 /* Windows of 2 MiB and more begin at a multiple of it, so that one entry can stand for 2 MiB. */
@@ -435,27 +437,44 @@ uint64_t mm_bo_link(const struct mm_bo *bo)
 
 /* ------------------------------------------------ place */
 
-int mm_bo_validate_locked(struct mm_bo *bo, const struct mm_op *op)
+/* One of the two times that a list of places is gone through. Return: -ENOSPC: nowhere. */
+static int validate_once(struct mm_bo *bo, const struct mm_places *places, const struct mm_op *op,
+			 bool force)
 {
-	struct mm_manager *man = domain(bo);
+	struct mm_resource res = { 0 };
+	int r;
+
+	if (mm_places_hold(places, bo, force)) {
+		mm_resource_touch(&bo->res);
+		return 0;
+	}
+	r = mm_places_alloc(places, bo, op, force, &res);
+	return r ? r : mm_bo_move_into_locked(bo, &res, op, MM_MOVE_KEEP_OLD);
+}
+
+static int validate_in(struct mm_bo *bo, const struct mm_places *places, const struct mm_op *op)
+{
+	int r;
 
 	mm_resv_assert_held(bo->resv);
 	if (!is_evictable(bo))
 		return 0;
-	if (bo->res.man != man)
-		return mm_bo_move_locked(bo, man, &bo->placement, op, MM_MOVE_KEEP_OLD);
-	mm_resource_touch(&bo->res);
-	return 0;
+	r = validate_once(bo, places, op, false);
+	if (r == -ENOSPC)
+		r = validate_once(bo, places, op, true);
+	return r == -ENOSPC ? -ENOMEM : r;
+}
+
+int mm_bo_validate_locked(struct mm_bo *bo, const struct mm_op *op)
+{
+	return validate_in(bo, &bo->places, op);
 }
 
 int mm_bo_validate_fallback_locked(struct mm_bo *bo, const struct mm_op *op)
 {
-	static const struct mm_placement anywhere;
-	struct mm_manager *gtt = &bo->home->gtt.man;
+	const struct mm_places gtt = mm_places_of(MM_DOMAIN_GTT);
 
-	if (!is_evictable(bo) || bo->res.man == gtt)
-		return 0;
-	return mm_bo_move_locked(bo, gtt, &anywhere, op, MM_MOVE_KEEP_OLD);
+	return validate_in(bo, &gtt, op);
 }
 
 /* Where it belongs, and there: locked alone, for whatever comes next. */

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include "base/addr.h"
 #include "base/macro.h"
+#include "mm/places.h"
 
 struct mm_bo;
 struct mm_client;
@@ -42,14 +43,16 @@ struct mm_bo_params {
 	bool cpu_access;        /* VRAM: prefer the visible part */
 	bool charge_as_gtt;     /* VRAM|GTT asked for together: placed in VRAM, charged as GTT */
 	struct mm_vm *vm;       /* share its reservation, for life ("always valid"); NULL: do not */
+	struct mm_places places; /* VRAM and GTT: where it may be; none: where @kind says, only */
 };
 
 /**
  * mm_bo_create() - make, charge and place a buffer
  * @home: the GPU it was asked for on
  *
- * Return: 0; -EINVAL: size 0 or beyond the address range, or an address that is no multiple of a
- * page; -EPERM: a VM of another client; -ENOMEM: over a limit, no room in VRAM or in the arena, or out of memory; -EFAULT: client
+ * Return: 0; -EINVAL: size 0 or beyond the address range, an address that is no multiple of a
+ * page, or a list of places that makes no sense; -EPERM: a VM of another client; -ENOMEM: over a
+ * limit, no room in VRAM or in the arena, or out of memory; -EFAULT: client
  * addresses that no program has (looked at after the limits); -ERESTARTSYS (512): a signal came while
  * room was being made. Nothing is charged on failure, but what made room for it stays evicted.
  *

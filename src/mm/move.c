@@ -149,32 +149,30 @@ static void commit(struct move *move, struct mm_bo *bo, struct mm_resource *to,
 	mm_fence_put(f);
 }
 
+int mm_bo_move_into_locked(struct mm_bo *bo, struct mm_resource *res, const struct mm_op *op,
+			   enum mm_move_old old)
+{
+	int r = vkf_fault("mm.move", bo->home->config.index);
+	struct move *move = r ? NULL : move_create();
+
+	VKF_ASSERT(bo->res.man && bo->res.man != res->man && !bo->n_pinned);
+	if (!r)
+		r = move ? prepare(move, bo, res->man, op) : -ENOMEM;
+	if (!r) {
+		commit(move, bo, res, old);
+		return 0;
+	}
+	if (move)
+		mm_paging_job_abandon(&move->job);
+	mm_resource_free(res);
+	return r;
+}
+
 int mm_bo_move_locked(struct mm_bo *bo, struct mm_manager *to, const struct mm_placement *placement,
 		      const struct mm_op *op, enum mm_move_old old)
 {
 	struct mm_resource res = { 0 };
-	struct move *move;
-	int r;
+	int r = mm_place(to, placement, bo->size, op, &res);
 
-	VKF_ASSERT(bo->res.man && bo->res.man != to && !bo->n_pinned);
-	r = vkf_fault("mm.move", bo->home->config.index);
-	if (r)
-		return r;
-	move = move_create();
-	if (!move)
-		return -ENOMEM;
-	r = mm_place(to, placement, bo->size, op, &res);
-	if (r)
-		goto err_abandon;
-	r = prepare(move, bo, to, op);
-	if (r)
-		goto err_unplace;
-	commit(move, bo, &res, old);
-	return 0;
-
-err_unplace:
-	mm_resource_free(&res);
-err_abandon:
-	mm_paging_job_abandon(&move->job);
-	return r;
+	return r ? r : mm_bo_move_into_locked(bo, &res, op, old);
 }

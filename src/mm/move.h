@@ -19,16 +19,21 @@
 #include "mm/placement.h"
 
 struct mm_bo;
+struct mm_resource;
 
 enum mm_move_old { MM_MOVE_KEEP_OLD, MM_MOVE_HAND_ON };
 
 /**
- * mm_bo_move_locked() - place @bo in @to
+ * mm_bo_move_into_locked() - place @bo in @res, which is taken over
+ * @op: who asks
  *
  * Its reservation is held, it is placed somewhere else, and is not pinned.
  *
- * Return: 0; or, with nothing changed, -ENOMEM, -ERESTARTSYS (512), -EDEADLK as mm_place().
+ * Return: 0, or -ENOMEM with @res freed and nothing else changed.
  */
+int mm_bo_move_into_locked(struct mm_bo *bo, struct mm_resource *res, const struct mm_op *op,
+			   enum mm_move_old old) VKF_MUST_CHECK;
+/* The same, with room in @to that is made. Return: as mm_place(), with nothing changed. */
 int mm_bo_move_locked(struct mm_bo *bo, struct mm_manager *to, const struct mm_placement *placement,
 		      const struct mm_op *op, enum mm_move_old old) VKF_MUST_CHECK;
 

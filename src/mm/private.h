@@ -103,7 +103,8 @@ struct mm_bo {
 	struct mm_device *home;
 	uint64_t size;
 	enum mm_charge charge;
-	struct mm_placement placement;
+	struct mm_placement placement; /* how, in VRAM */
+	struct mm_places places;       /* where, of those with a window */
 	vkf_bus bar_bus;               /* BAR */
 	uint64_t bar_offset;           /* BAR */
 	struct mm_userptr user;        /* USERPTR; range protected by client.space_lock */
