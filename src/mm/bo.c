@@ -68,7 +68,8 @@ bool mm_bo_in_vram(const struct mm_bo *bo)
 
 bool mm_bo_is_home(const struct mm_bo *bo)
 {
-	return bo->res.man == domain(bo);
+	return !mm_bo_has_window(bo) || mm_places_hold(&bo->places, bo, false) ||
+	       mm_places_hold(&bo->places, bo, true);
 }
 
 static bool is_evictable(const struct mm_bo *bo)
