@@ -2,8 +2,8 @@
 /**
  * DOC: Connections
  *
- * A connection waits for its hello, becomes a session, a file, an engine or a
- * query, and ends with its peer. Every word of a message is checked here; a bad
+ * A connection waits for its hello, becomes a session, a file, an engine, a stream
+ * or a query, and ends with its peer. Every word of a message is checked here; a bad
  * one is answered with its errno and costs the connection.
  */
 #include "daemon/server.h"
@@ -146,6 +146,8 @@ static int hello_made(struct conn *c, const struct wire_hello *h, struct session
 	c->file = session_take_made(session, h->minor, h->file);
 	if (!c->file)
 		return refuse(c, -ENOENT);
+	if (!driver_file_dmabuf(c->file))
+		return refuse(c, -EINVAL);
 	describe_file(c, &w);
 	r = reply(c, &w, NULL, 0);
 	return !r && shutdown(c->fd, SHUT_WR) < 0 ? -errno : r;
@@ -168,6 +170,59 @@ static int hello_file(struct conn *c, const struct wire_hello *h)
 	c->minor = h->minor;
 	describe_file(c, &w);
 	return reply(c, &w, NULL, 0);
+}
+
+static int on_stream(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct conn *c = userdata;
+	struct server *s = c->server;
+
+	if (stream_look(c->stream)) {
+		conn_close(c);
+		server_check_idle(s);
+	}
+	return 0;
+}
+
+/* From now on the stream is this connection; the one that it came by has said all it had to. */
+static int become_stream(struct conn *c, int theirs)
+{
+	struct wire_welcome w = { .magic = WIRE_MAGIC };
+	sd_event_source *io;
+	int r;
+
+	describe_file(c, &w);
+	r = reply(c, &w, &theirs, 1);
+	if (!r)
+		r = sd_event_add_io(c->server->event, &io, stream_fd(c->stream), EPOLLIN, on_stream,
+				    c);
+	if (r < 0)
+		return r;
+	sd_event_source_unref(c->io);
+	close(c->fd);
+	c->io = io;
+	c->fd = -1;
+	return 0;
+}
+
+static int hello_stream(struct conn *c, const struct wire_hello *h)
+{
+	struct session *session = session_find(c->server, h->session, h->token);
+	int r, theirs;
+
+	if (!session)
+		return refuse(c, -EACCES);
+	c->file = session_take_made(session, h->minor, h->file);
+	if (!c->file)
+		return refuse(c, -ENOENT);
+	if (!driver_file_smi(c->file))
+		return refuse(c, -EINVAL);
+	r = stream_create(c->file, &c->stream, &theirs);
+	if (r)
+		return refuse(c, r);
+	r = become_stream(c, theirs);
+	close(theirs);
+	return r;
 }
 
 static int hello_engine(struct conn *c, const struct wire_hello *h)
@@ -206,6 +261,7 @@ static int take_hello(struct conn *c, const struct wire_hello *h, size_t len)
 		[WIRE_ENGINE] = hello_engine,
 		[WIRE_QUERY] = hello_query,
 		[WIRE_TRACE] = hello_trace,
+		[WIRE_STREAM] = hello_stream,
 	};
 
 	if (len != sizeof(*h) || h->magic != WIRE_MAGIC || h->version != WIRE_VERSION)
@@ -263,12 +319,14 @@ void conn_close(struct conn *c)
 		c->session->conn = NULL;
 		session_end(c->session);
 	}
+	stream_destroy(c->stream);
 	if (c->file && driver_file_dmabuf(c->file))
 		closing_add(s->closing, c->file);
 	else if (c->file)
 		driver_close(c->file);
 	sd_event_source_unref(c->io);
-	close(c->fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	free(c->held);
 	vkf_list_del(&c->link);
 	s->n_conns--;

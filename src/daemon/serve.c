@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <string.h>
 #include "daemon/place.h"
+#include "host/admin.h"
 #include "host/futex.h"
 
 struct slot_call {
@@ -132,6 +133,19 @@ static int slot_give_dmabuf(struct vkf_call *call, struct machine_dmabuf *dmabuf
 	return driver_open_dmabuf(sc->session->client, dmabuf, &sc->made);
 }
 
+static int slot_give_smi(struct vkf_call *call, struct kfd_smi *smi, int *ret_fd)
+{
+	struct slot_call *sc = to_slot_call(call);
+
+	(void)ret_fd;
+	return driver_open_smi(sc->session->client, smi, &sc->made);
+}
+
+static bool slot_is_admin(struct vkf_call *call)
+{
+	return host_is_admin(to_slot_call(call)->session->pid);
+}
+
 static bool slot_fd_is_open(struct vkf_call *call, int fd)
 {
 	struct slot_call *sc = to_slot_call(call);
@@ -150,6 +164,8 @@ static const struct vkf_call_ops slot_call_ops = {
 	.fd_is_open = slot_fd_is_open,
 	.dmabuf_of_fd = slot_dmabuf_of_fd,
 	.give_dmabuf = slot_give_dmabuf,
+	.give_smi = slot_give_smi,
+	.is_admin = slot_is_admin,
 };
 
 /* What the program said is copied once, as far as it goes: what is checked is what is used,

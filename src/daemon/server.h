@@ -25,6 +25,7 @@
 struct closing;
 struct server;
 struct session;
+struct stream;
 struct tracer;
 
 /* struct conn - one connection; all of it belongs to the main loop */
@@ -36,7 +37,8 @@ struct conn {
 	enum wire_kind kind;         /* 0 until the hello has come */
 	struct wire_hello *held;     /* SESSION: not answered before those that end have ended */
 	struct session *session;     /* SESSION, ENGINE */
-	struct driver_file *file;    /* FILE */
+	struct driver_file *file;    /* FILE, STREAM */
+	struct stream *stream;       /* STREAM, once it is taken: @fd is our end of it */
 	unsigned int major, minor;
 };
 
@@ -115,6 +117,15 @@ struct session *session_find(struct server *s, uint64_t id, uint64_t token);
 void session_set_engine(struct session *session, struct conn *engine);
 int session_open_slot(struct session *session, unsigned int slot);
 void session_cancel(struct session *session, unsigned int slot, uint32_t seq);
+
+/* stream.c: our end of what a program reads SMI events from. */
+/* Return: 0 with the program's end in @ret_fd, now the caller's; or -EMFILE, -ENFILE, -ENOMEM. */
+int stream_create(struct driver_file *file, struct stream **ret_stream, int *ret_fd);
+int stream_fd(const struct stream *st);
+/* Something has come. Return: 0, or -EPIPE when the program has closed its last descriptor. */
+int stream_look(struct stream *st);
+/* Before the file is closed. NULL is fine. */
+void stream_destroy(struct stream *st);
 
 /* The file @id that the last call in @slot has made, now the caller's; or NULL. */
 struct driver_file *session_take_made(struct session *session, unsigned int slot, uint64_t id);

@@ -39,7 +39,7 @@ struct driver_client {
 	_Atomic(struct kfd_process *) kfd; /* from the first open of /dev/kfd to the client's end */
 };
 
-enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD, FILE_DMABUF };
+enum file_kind { FILE_KFD, FILE_RENDER, FILE_CARD, FILE_DMABUF, FILE_SMI };
 
 struct driver_file {
 	struct driver *driver;
@@ -50,6 +50,7 @@ struct driver_file {
 	enum file_kind kind;
 	struct machine_render *render;       /* RENDER, CARD */
 	struct machine_dmabuf *dmabuf;       /* DMABUF */
+	struct kfd_smi *smi;                 /* SMI; owned */
 	_Atomic(struct kfd_process *) owner; /* KFD: NULL once its process is gone */
 };
 
@@ -316,12 +317,27 @@ int driver_open_dmabuf(struct driver_client *c, struct machine_dmabuf *dmabuf,
 	return 0;
 }
 
+int driver_open_smi(struct driver_client *c, struct kfd_smi *smi, struct driver_file **ret_file)
+{
+	struct driver_file *f = vkf_zalloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->kind = FILE_SMI;
+	f->smi = smi;
+	file_publish(c, f);
+	*ret_file = f;
+	return 0;
+}
+
 void driver_file_put(struct driver_file *f)
 {
 	if (!f || !vkf_ref_put(&f->ref))
 		return;
 	machine_render_put(f->render);
 	machine_dmabuf_put(f->dmabuf);
+	if (f->smi)
+		kfd_smi_close(f->smi);
 	vkf_free(f);
 }
 
@@ -368,7 +384,7 @@ struct driver_file *driver_file_lookup(struct driver *d, uint64_t id)
 
 	vkf_mutex_lock(&d->lock);
 	vkf_list_for_each(f, bucket(d, id), link) {
-		if (f->id == id) {
+		if (f->id == id && f->kind != FILE_SMI) {
 			vkf_ref_get(&f->ref);
 			found = f;
 			break;
@@ -389,6 +405,11 @@ struct machine_dmabuf *driver_file_dmabuf(struct driver_file *f)
 }
 
 /* ------------------------------------------------ calls */
+
+struct kfd_smi *driver_file_smi(struct driver_file *f)
+{
+	return f->smi;
+}
 
 /* As a trace has it: the device, then the number. */
 static uint32_t call_number(const struct driver_file *f, uint32_t cmd)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include "base/call.h"
 #include "kfd/kfd.h"
+#include "kfd/smi.h"
 #include "machine/dmabuf.h"
 #include "machine/machine.h"
 #include "machine/sysfs.h"
@@ -54,6 +55,9 @@ int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 /* An open file of @dmabuf, which takes a reference of its own. Return: 0 or -ENOMEM. */
 int driver_open_dmabuf(struct driver_client *c, struct machine_dmabuf *dmabuf,
 		       struct driver_file **ret_file);
+/* An open file through which @smi is read, which is its from now on. No call names it. Return: 0 or
+ * -ENOMEM. */
+int driver_open_smi(struct driver_client *c, struct kfd_smi *smi, struct driver_file **ret_file);
 /* The last descriptor of it was closed. */
 void driver_close(struct driver_file *f);
 /* For transports that count descriptors themselves: one more, and one less, which may be the last. */
@@ -70,6 +74,8 @@ void driver_file_put(struct driver_file *f);
 struct machine_render *driver_file_render(struct driver_file *f);
 /* Borrowed, or NULL when it is no dma-buf. */
 struct machine_dmabuf *driver_file_dmabuf(struct driver_file *f);
+/* Borrowed, or NULL when it is not for SMI events. */
+struct kfd_smi *driver_file_smi(struct driver_file *f);
 
 /* Return: 0 or a negative errno; -VKF_ERESTARTSYS when interrupted. A buffer is mapped only by the
  * client whose it is: -EACCES for another's through an inherited render node or a dma-buf, where the

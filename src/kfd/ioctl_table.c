@@ -11,6 +11,7 @@
 #include "kfd/memory.h"
 #include "kfd/queue.h"
 #include "kfd/refused.h"
+#include "kfd/smi.h"
 
 /* The command word, as asm-generic/ioctl.h lays it out. */
 #define CMD_NR(cmd)   ((cmd)&0xffu)
@@ -105,8 +106,10 @@ static const struct kfd_ioctl_row rows[] = {
 	    "GTT. No mmap offset is kept alive by it"),
 	ROW(0x1e, "ALLOC_QUEUE_GWS", kfd_ioctl_alloc_queue_gws_args, INOUT, kfd_alloc_gws,
 	    PARTIAL, "counted; no shader runs that could synchronize"),
-	ROW(0x1f, "SMI_EVENTS", kfd_ioctl_smi_events_args, INOUT, kfd_refuse_enotty,
-	    REFUSED, "ENOTTY, as before 1.3"),
+	ROW(0x1f, "SMI_EVENTS", kfd_ioctl_smi_events_args, INOUT, kfd_smi_events,
+	    PARTIAL,
+	    "events 1, 3, 4, 9 and 10; its descriptor is a socket: write() of other than eight bytes is "
+	    "not refused, and a line that was read in part counts as unread"),
 	ROW(0x20, "SVM", kfd_ioctl_svm_args, INOUT, kfd_refuse_eperm,
 	    REFUSED, "EPERM, as without CONFIG_HSA_AMD_SVM", .check_size = check_svm_size, .capability = CAP_SVM),
 	ROW(0x21, "SET_XNACK_MODE", kfd_ioctl_set_xnack_mode_args, INOUT, kfd_set_xnack_mode,

@@ -56,6 +56,19 @@ void kfd_smi_set_sink(struct kfd_smi *smi, struct kfd_smi_sink *sink)
 	vkf_mutex_unlock(&smi->gpu->smi_lock);
 }
 
+static void look(struct kfd_smi *smi) VKF_REQUIRES(smi->gpu->smi_lock)
+{
+	if (smi->sink)
+		smi->mask = smi->sink->mask(smi->sink, smi->mask);
+}
+
+void kfd_smi_look(struct kfd_smi *smi)
+{
+	vkf_mutex_lock(&smi->gpu->smi_lock);
+	look(smi);
+	vkf_mutex_unlock(&smi->gpu->smi_lock);
+}
+
 void kfd_smi_close(struct kfd_smi *smi)
 {
 	vkf_mutex_lock(&smi->gpu->smi_lock);
@@ -71,7 +84,7 @@ static bool hears(struct kfd_smi *smi, int32_t pid, unsigned int event)
 {
 	if (!smi->sink)
 		return false;
-	smi->mask = smi->sink->mask(smi->sink, smi->mask);
+	look(smi);
 	if (pid && pid != smi->pid &&
 	    !(smi->all && smi->mask & KFD_SMI_EVENT_MASK_FROM_INDEX(KFD_SMI_EVENT_ALL_PROCESS)))
 		return false;

@@ -44,6 +44,8 @@ int kfd_smi_events(struct kfd_process *p, struct vkf_call *call, void *arg);
 /* For who makes the descriptor: lines go to @sink from now on. NULL: to nobody, and @sink is not
  * used any more when this returns. */
 void kfd_smi_set_sink(struct kfd_smi *smi, struct kfd_smi_sink *sink);
+/* Let the sink look at what the program has written, now rather than at the next event. */
+void kfd_smi_look(struct kfd_smi *smi);
 /* The descriptor is closed. */
 void kfd_smi_close(struct kfd_smi *smi);
 

@@ -20,10 +20,12 @@
 #include "driver/driver.h"
 #include "gpu/engine.h"
 #include "gpu/mem_direct.h"
+#include "host/admin.h"
 #include "host/futex.h"
 #include "host/memfd.h"
 #include "host/probe.h"
 #include "host/sched_host.h"
+#include "lib/smi.h"
 #include "mm/system.h"
 
 #define PT_TABLES (UINT32_C(1) << 18)
@@ -44,6 +46,8 @@ struct vkfd_client {
 	struct vkf_mutex lock;             /* rank LEAF; protects @fds and @calls */
 	struct vkf_handles fds;            /* of struct driver_file */
 	struct vkf_task *calls[MAX_CALLS]; /* tasks inside a call */
+	struct vkf_mutex smi_lock;         /* rank CLIENT; protects the next */
+	struct vkf_list smis;              /* listeners for SMI events */
 	struct gpu_engine *engine;
 	void *engine_storage;
 	atomic_uint kicks; /* bumped to wake the engine's thread */
@@ -229,6 +233,7 @@ static void free_client(struct vkfd_client *c)
 			host_region_destroy(&c->regions[i]);
 	free(c->engine_storage);
 	vkf_handles_fini(&c->fds);
+	vkf_mutex_fini(&c->smi_lock);
 	vkf_mutex_fini(&c->lock);
 	free(c);
 }
@@ -245,6 +250,8 @@ int vkfd_client_open(struct vkfd_machine *m, pid_t pid, const char *name,
 	for (unsigned int i = 0; i < N_REGIONS; i++)
 		c->regions[i].fd = -1;
 	vkf_mutex_init(&c->lock, VKF_RANK_LEAF);
+	vkf_mutex_init(&c->smi_lock, VKF_RANK_CLIENT);
+	vkf_list_init(&c->smis);
 	vkf_handles_init(&c->fds, 0, MAX_FDS);
 	r = create_regions(c);
 	if (!r)
@@ -272,6 +279,7 @@ void vkfd_client_close(struct vkfd_client *c)
 		return;
 	vkfd_engine_stop(c);
 	driver_client_destroy(c->client);
+	lib_smi_end(&c->smis);
 	vkf_handle_for_each(&c->fds, fd, f)
 		driver_file_drop(f);
 	free_client(c);
@@ -470,6 +478,28 @@ static int lib_give_dmabuf(struct vkf_call *call, struct machine_dmabuf *dmabuf,
 	return 0;
 }
 
+/* The one descriptor that is this process's own. */
+static int lib_give_smi(struct vkf_call *call, struct kfd_smi *smi, int *ret_fd)
+{
+	struct vkfd_client *c = vkf_container_of(call, struct lib_call, call)->client;
+	int fd;
+
+	vkf_mutex_lock(&c->smi_lock);
+	lib_smi_sweep(&c->smis);
+	fd = lib_smi_add(&c->smis, smi);
+	vkf_mutex_unlock(&c->smi_lock);
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+static bool lib_is_admin(struct vkf_call *call)
+{
+	(void)call;
+	return host_is_admin(0);
+}
+
 static const struct vkf_call_ops lib_call_ops = {
 	.copy_from_user = lib_copy_from_user,
 	.copy_to_user = lib_copy_to_user,
@@ -478,6 +508,8 @@ static const struct vkf_call_ops lib_call_ops = {
 	.fd_is_open = lib_fd_is_open,
 	.dmabuf_of_fd = lib_dmabuf_of_fd,
 	.give_dmabuf = lib_give_dmabuf,
+	.give_smi = lib_give_smi,
+	.is_admin = lib_is_admin,
 };
 
 /* Remember the task while it is inside, for vkfd_interrupt(). Return: where, or -1: no room. */

@@ -139,12 +139,38 @@ int shim_file_open(unsigned int major, unsigned int minor, int flags)
 	return r ? r : connect_file(s, &hello, flags);
 }
 
+/* The driver's reasons, as far as the call can have them. */
+static int take_errno(struct session *s, int r)
+{
+	if (r >= 0 || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		return r;
+	return session_is_dead(s) ? -EIO : -ENFILE;
+}
+
+int shim_file_take_stream(struct session *s, unsigned int slot, uint64_t number)
+{
+	struct wire_hello hello = {
+		.kind = WIRE_STREAM,
+		.session = s->id,
+		.token = s->token,
+		.minor = slot,
+		.file = number,
+	};
+	struct wire_welcome w;
+	int fd, sock = conn_open(&hello, &w, &fd, 1);
+
+	if (sock < 0)
+		return take_errno(s, sock);
+	sys_close(sock);
+	set_hint(fd, false);
+	SYS3(fcntl, fd, F_SETFD, 0);
+	return fd;
+}
+
 int shim_file_take(struct session *s, unsigned int slot, uint64_t number, int flags)
 {
 	struct wire_hello hello = { .kind = WIRE_FILE, .minor = slot, .file = number };
 	int r = connect_file(s, &hello, flags & O_CLOEXEC);
 
-	if (r >= 0 || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
-		return r;
-	return session_is_dead(s) ? -EIO : -ENFILE;
+	return take_errno(s, r);
 }

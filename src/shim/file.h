@@ -68,6 +68,9 @@ int shim_file_open(unsigned int major, unsigned int minor, int flags);
  */
 int shim_file_take(struct session *s, unsigned int slot, uint64_t number, int flags);
 
+/* The same for a stream: a descriptor of the program's own, which is none of ours. */
+int shim_file_take_stream(struct session *s, unsigned int slot, uint64_t number);
+
 /* What @fd is. Return: true with @ret filled, or false. errno stays. */
 bool shim_file_identify(int fd, struct shim_file *ret);
 

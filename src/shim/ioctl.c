@@ -92,7 +92,7 @@ static void add_nested(struct shim_call *c, const struct wire_nested *n, uint32_
 		add_fd(&c->slot->head, (int)uptr);
 		return;
 	}
-	if (n->dir == WIRE_NEW_FD)
+	if (n->dir == WIRE_NEW_FD || n->dir == WIRE_NEW_STREAM)
 		return;
 	if (n->count != WIRE_NO_COUNT)
 		count = field(block, n->count, n->count_bytes);
@@ -146,6 +146,16 @@ static int copy_back(struct shim_call *c)
 	return r;
 }
 
+static bool makes(const struct wire_nested *n, const struct shim_file *f, uint32_t cmd)
+{
+	uint32_t size = _IOC_SIZE(cmd);
+
+	return n->dev == shim_file_dev(f) && n->nr == _IOC_NR(cmd) &&
+	       (n->dir == WIRE_NEW_FD || n->dir == WIRE_NEW_STREAM) &&
+	       n->ptr + n->ptr_bytes <= size &&
+	       (n->count == WIRE_NO_COUNT || n->count + n->count_bytes <= size);
+}
+
 /* Take what the call has made, and put its descriptor where the program looks for it; a block that
  * ends before has no use for it. Return: 0 or -errno: it was not to be had. */
 static int take_made(struct shim_call *c, const struct shim_file *f, uint32_t cmd, bool *ret_taken)
@@ -157,12 +167,13 @@ static int take_made(struct shim_call *c, const struct shim_file *f, uint32_t cm
 		const struct wire_nested *n = &wire_nested[i];
 		int fd;
 
-		if (n->dev != shim_file_dev(f) || n->nr != _IOC_NR(cmd) || n->dir != WIRE_NEW_FD ||
-		    n->ptr + n->ptr_bytes > _IOC_SIZE(cmd) ||
-		    n->count + n->count_bytes > _IOC_SIZE(cmd))
+		if (!makes(n, f, cmd))
 			continue;
-		fd = shim_file_take(c->session, c->index, made,
-				    (int)field(block, n->count, n->count_bytes));
+		if (n->dir == WIRE_NEW_STREAM)
+			fd = shim_file_take_stream(c->session, c->index, made);
+		else
+			fd = shim_file_take(c->session, c->index, made,
+					    (int)field(block, n->count, n->count_bytes));
 		if (fd < 0)
 			return fd;
 		memcpy(block + n->ptr, &fd, sizeof(fd));

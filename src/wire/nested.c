@@ -57,6 +57,8 @@ const struct wire_nested wire_nested[] = {
 	KFD(0x1c, kfd_ioctl_get_dmabuf_info_args, metadata_ptr, metadata_size, 1, WIRE_OUT),
 	FD(0x1c, kfd_ioctl_get_dmabuf_info_args, dmabuf_fd),
 	FD(0x1d, kfd_ioctl_import_dmabuf_args, dmabuf_fd),
+	{ .dev = WIRE_DEV_KFD, .nr = 0x1f, .dir = WIRE_NEW_STREAM, .ptr_bytes = 4,
+	  .ptr = offsetof(struct kfd_ioctl_smi_events_args, anon_fd), .count = WIRE_NO_COUNT },
 	KFD(0x24, export_dmabuf_args, dmabuf_fd, flags, 1, WIRE_NEW_FD),
 	DRM(0x00, drm_version, name, name_len, 1, WIRE_OUT),
 	DRM(0x00, drm_version, date, date_len, 1, WIRE_OUT),

@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 /* PROBE: no bytes travel, only whether all of the range is memory that the program may write.
+ * NEW_STREAM: the field is where the descriptor of a STREAM goes that the call makes.
  * NEW_FD: the field is where a descriptor goes that the call makes; @count is where open's flags for
  * it are. */
-enum wire_dir { WIRE_IN = 1, WIRE_OUT = 2, WIRE_INOUT = 3, WIRE_PROBE = 4, WIRE_NEW_FD = 5 };
+enum wire_dir { WIRE_IN = 1, WIRE_OUT = 2, WIRE_INOUT = 3, WIRE_PROBE = 4, WIRE_NEW_FD = 5,
+		WIRE_NEW_STREAM = 6 };
 
 enum wire_dev { WIRE_DEV_KFD, WIRE_DEV_DRM, WIRE_DEV_DMABUF };
 

@@ -20,6 +20,8 @@
  *   driver sends no more, so that it polls as readable, and drops what it is sent.
  * - ENGINE: the engine of a session. The driver sends one byte when the engine has
  *   something to look at; its end tells either side that the other is gone.
+ * - STREAM: takes, as a FILE does, what a call has made that is no file but a stream of
+ *   text; the answer carries its end of the stream, and ends the connection.
  * - QUERY: a named text; the answer carries a memfd with it.
  * - TRACE: all that happens is recorded while it lasts; the answer carries the ring
  *   (trace/ring.h) and its size. Later message: TRACE_END, answered when all that was
@@ -32,7 +34,7 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC UINT32_C(0x766b6664) /* "vkfd" */
-#define WIRE_VERSION 3 /* another for each change of a message or a slot */
+#define WIRE_VERSION 4 /* another for each change of a message or a slot */
 #define WIRE_NAME_MAX 192
 /* The environment variable that names the driver's directory: socket "sock", tree "root/". */
 #define WIRE_ENV_RUNTIME "VKFD_RUNTIME"
@@ -44,7 +46,7 @@
 /* A live file in the tree is an empty file with the sticky bit: its content comes by QUERY
  * "file:" followed by the path as the program names it. */
 
-enum wire_kind { WIRE_SESSION = 1, WIRE_FILE, WIRE_ENGINE, WIRE_QUERY, WIRE_TRACE };
+enum wire_kind { WIRE_SESSION = 1, WIRE_FILE, WIRE_ENGINE, WIRE_QUERY, WIRE_TRACE, WIRE_STREAM };
 
 enum wire_region {
 	WIRE_REGION_CTRL,  /* struct gpu_ctrl; read and written by both */
@@ -62,7 +64,8 @@ struct wire_hello {
 	uint64_t session;   /* FILE, ENGINE: the session's id; 0 for others */
 	uint64_t token;     /* FILE, ENGINE: the session's secret */
 	uint32_t major, minor; /* FILE: the device */
-	uint64_t file;      /* FILE: 0; or instead of a device what the call in slot @minor has made */
+	uint64_t file;      /* FILE: 0; or instead of a device what the call in slot @minor has made;
+			     * STREAM: that */
 	char name[WIRE_NAME_MAX]; /* QUERY: what; SESSION: the program's name (comm); NUL-terminated */
 };
 
