@@ -52,7 +52,8 @@ int vkfd_open(struct vkfd_client *c, const char *path);
 int vkfd_dup(struct vkfd_client *from, int fd, struct vkfd_client *to);
 int vkfd_close(struct vkfd_client *c, int fd);
 
-/* Return: 0 or a negative errno, -EINTR when vkfd_interrupt() ended it. A bad @arg is -EFAULT. */
+/* Return: 0 or a negative errno, -EINTR when vkfd_interrupt() ended it. A bad @arg is -EFAULT. The
+ * descriptor that SMI_EVENTS makes is one of this process's own: read(), write(), poll(), close(). */
 int vkfd_ioctl(struct vkfd_client *c, int fd, unsigned long request, void *arg);
 
 /* mmap() of a device. Return: 0 with *@ret_addr, or the kernel's errno. */

@@ -215,7 +215,6 @@ static void what_is_not_there_answers_as_an_older_kernel(void **state)
 	char block[64] = { 0 };
 	int kfd = uapi_open_kfd();
 
-	assert_int_equal(uapi_ioctl(kfd, K_SMI_EVENTS, block), -ENOTTY);
 	assert_int_equal(uapi_ioctl(kfd, SIZED(0x25, 16), block), -ENOTTY);
 	assert_int_equal(uapi_ioctl(kfd, SIZED(0x26, 32), block), -ENOTTY);
 }

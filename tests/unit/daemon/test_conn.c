@@ -117,7 +117,7 @@ static void an_empty_message_is_the_end(void **state)
 
 static void kinds_that_are_not_are_einval(void **state)
 {
-	static const uint32_t kinds[] = { 0, WIRE_TRACE + 1, 77, UINT32_MAX, 0x80000001 };
+	static const uint32_t kinds[] = { 0, WIRE_STREAM + 1, 77, UINT32_MAX, 0x80000001 };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct wire_hello h = dx_hello(WIRE_SESSION);
@@ -130,7 +130,7 @@ static void kinds_that_are_not_are_einval(void **state)
 static void a_name_without_end_is_einval(void **state)
 {
 	static const enum wire_kind kinds[] = { WIRE_SESSION, WIRE_FILE, WIRE_ENGINE, WIRE_QUERY,
-					       WIRE_TRACE };
+					       WIRE_TRACE, WIRE_STREAM };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct wire_hello h = dx_hello(kinds[i]);
@@ -142,11 +142,11 @@ static void a_name_without_end_is_einval(void **state)
 
 static void files_and_engines_need_the_sessions_secret(void **state)
 {
-	static const enum wire_kind kinds[] = { WIRE_FILE, WIRE_ENGINE };
+	static const enum wire_kind kinds[] = { WIRE_FILE, WIRE_ENGINE, WIRE_STREAM };
 	struct dx_session s;
 
 	dx_session_open(&dx, &s, "prog");
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct wire_hello h = dx_hello(kinds[i]);
 
 		h.major = DX_KFD_MAJOR;
@@ -162,7 +162,7 @@ static void files_and_engines_need_the_sessions_secret(void **state)
 	dx_session_close(&s);
 	dx_wait_clients(&dx, 0);
 	/* And a session that lives. */
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct wire_hello h = dx_hello(kinds[i]);
 
 		h.session = s.w.session;
