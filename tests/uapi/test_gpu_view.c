@@ -231,12 +231,17 @@ static void user_pages_are_used_whole(void **state)
 	assert_int_equal(m[3 * PAGE / 4], 0);
 }
 
+/* ThreadSanitizer takes the new pages for a write, and does not see that the doorbell, which engine
+ * and program have at different addresses, puts the two in order. */
 static void other_pages_at_the_same_address_are_seen(void **state)
 {
 	volatile uint32_t *m = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct prog p;
 	struct gpu g;
 
+#ifdef __SANITIZE_THREAD__
+	skip();
+#endif
 	gpu_start(&p, &g, 0);
 	register_user(&g, (uintptr_t)m, 2 * PAGE);
 	put_fence(&g, VA(5) + 8, 1);
