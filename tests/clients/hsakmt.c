@@ -10,10 +10,13 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -485,6 +488,109 @@ static void an_sdma_queue_writes_and_signals(void **state)
 	}
 }
 
+/* struct alloc_args, struct export_args - of KFD, which this library cannot export with */
+struct alloc_args {
+	uint64_t va, size, handle, mmap_offset;
+	uint32_t gpu_id, flags;
+};
+
+struct export_args {
+	uint64_t handle;
+	uint32_t flags, fd;
+};
+
+#define KFD_ALLOC  _IOWR('K', 0x16, struct alloc_args)
+#define KFD_FREE   _IOW('K', 0x17, uint64_t)
+#define KFD_EXPORT _IOWR('K', 0x24, struct export_args)
+#define GTT_WRITE  (1u << 31 | 1u << 1)
+
+static uint32_t gpu_id_of(HSAuint32 node)
+{
+	char path[96];
+	unsigned int id = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/kfd/kfd/topology/nodes/%u/gpu_id", node);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%u", &id), 1);
+	fclose(f);
+	return id;
+}
+
+/* A dma-buf of @size bytes on the GPU of @node, of which nothing else is left. */
+static int dmabuf_alone(HSAuint32 node, uint64_t size)
+{
+	struct alloc_args a = { .size = size, .gpu_id = gpu_id_of(node), .flags = GTT_WRITE };
+	struct export_args e = { .flags = O_CLOEXEC };
+	int kfd = open("/dev/kfd", O_RDWR | O_CLOEXEC);
+
+	assert_true(kfd >= 0);
+	assert_int_equal(ioctl(kfd, KFD_ALLOC, &a), 0);
+	e.handle = a.handle;
+	assert_int_equal(ioctl(kfd, KFD_EXPORT, &e), 0);
+	assert_int_equal(ioctl(kfd, KFD_FREE, &a.handle), 0);
+	close(kfd);
+	return (int)e.fd;
+}
+
+/* As a graphics buffer is registered; the GPU then reads what the CPU wrote through the descriptor. */
+static void a_dma_buf_is_registered_and_read(void **state)
+{
+	for (unsigned int i = 0; i < the.n_gpus; i++) {
+		int fd = dmabuf_alone(the.gpu[i], MIB);
+		uint32_t *bytes = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		uint32_t *ring = shared(RING);
+		volatile uint32_t *to = shared(PAGE);
+		HsaGraphicsResourceInfo info = { 0 };
+		HsaMemMapFlags f = { .Value = 0 };
+		HsaQueueResource res;
+		HSAuint64 va;
+		uint64_t from;
+
+		assert_ptr_not_equal(bytes, MAP_FAILED);
+		bytes[77] = 4711;
+		OK(hsaKmtRegisterGraphicsHandleToNodes((HSAuint64)fd, &info, 1, &the.gpu[i]));
+		close(fd);
+		assert_int_equal(info.SizeInBytes, MIB);
+		assert_int_equal(info.MetadataSizeInBytes, 0);
+		OK(hsaKmtMapMemoryToGPUNodes((void *)info.MemoryAddress, MIB, &va, f, 1,
+					     &the.gpu[i]));
+		OK(create(the.gpu[i], HSA_QUEUE_SDMA, ring, RING, &res));
+		from = (uintptr_t)info.MemoryAddress + 77 * 4;
+		{
+			const uint32_t copy[] = { 1, 3, 0, (uint32_t)from, (uint32_t)(from >> 32),
+						  (uint32_t)(uintptr_t)to,
+						  (uint32_t)((uintptr_t)to >> 32) };
+
+			memcpy(ring, copy, sizeof(copy));
+			__atomic_store_n(res.Queue_write_ptr_aql, sizeof(copy), __ATOMIC_RELEASE);
+			__atomic_store_n(res.Queue_DoorBell_aql, sizeof(copy), __ATOMIC_RELEASE);
+		}
+		for (unsigned int n = 0; n < PATIENCE && to[0] != 4711; n++)
+			usleep(1000);
+		assert_int_equal(to[0], 4711);
+		OK(hsaKmtDestroyQueue(res.QueueId));
+		OK(hsaKmtUnmapMemoryToGPU((void *)info.MemoryAddress));
+		OK(hsaKmtDeregisterMemory((void *)info.MemoryAddress));
+		munmap(bytes, MIB);
+		drop((void *)to, PAGE);
+		drop(ring, RING);
+	}
+}
+
+static void what_is_no_dma_buf_is_not_registered(void **state)
+{
+	HsaGraphicsResourceInfo info;
+	int fd = open("/dev/kfd", O_RDWR | O_CLOEXEC);
+
+	assert_int_not_equal(hsaKmtRegisterGraphicsHandleToNodes((HSAuint64)fd, &info, 1, the.gpu),
+			     HSAKMT_STATUS_SUCCESS);
+	close(fd);
+	assert_int_not_equal(hsaKmtRegisterGraphicsHandleToNodes((HSAuint64)fd, &info, 1, the.gpu),
+			     HSAKMT_STATUS_SUCCESS);
+}
+
 static void a_compute_queue_is_made_changed_and_destroyed(void **state)
 {
 	HsaMemFlags f = system_flags();
@@ -565,6 +671,8 @@ int main(void)
 		T(events_are_set_waited_for_and_reset),
 		T(there_are_4095_signals_and_no_more),
 		T(an_sdma_queue_writes_and_signals),
+		T(a_dma_buf_is_registered_and_read),
+		T(what_is_no_dma_buf_is_not_registered),
 		T(a_compute_queue_is_made_changed_and_destroyed),
 		T(bad_queues_are_refused),
 		T(the_sdma_queues_run_out),
