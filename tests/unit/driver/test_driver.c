@@ -339,6 +339,31 @@ static void dma_bufs_are_counted_by_who_exported_them(void **state)
 	close_space(&b);
 }
 
+/* A buffer is the process's once, by whichever of its handles; and no more when that one is freed. */
+static void an_import_is_no_memory_of_its_own(void **state)
+{
+	struct prog p;
+	uint64_t vram, gtt, import[2] = { 0 };
+
+	prog_start(&p);
+	assert_int_equal(alloc_mem(&p, 0, VA(1), MIB, F_VRAM, &vram, NULL), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(2), 2 * MIB, F_GTT, &gtt, NULL), 0);
+	assert_int_equal(import_mem(&p, 0, export_mem(&p, vram), VA(3), &import[0]), 0);
+	assert_int_equal(import_mem(&p, 0, export_mem(&p, gtt), VA(4), &import[1]), 0);
+	look();
+	assert_int_equal(stats[0].kfd.n_buffers, 4);
+	assert_int_equal(stats[0].kfd.vram[0], MIB);
+	assert_int_equal(stats[0].kfd.gtt, 2 * MIB);
+	assert_int_equal(free_mem(&p, import[0]), 0);
+	assert_int_equal(free_mem(&p, import[1]), 0);
+	look();
+	assert_int_equal(stats[0].kfd.vram[0], MIB);
+	assert_int_equal(stats[0].kfd.gtt, 2 * MIB);
+	assert_int_equal(free_mem(&p, vram), 0);
+	look();
+	assert_int_equal(stats[0].kfd.vram[0], 0);
+}
+
 /* Its space is still charged, though its bytes are gone with the address space they were in; and
  * somebody who needs the room may have it. */
 static void a_dma_buf_outlives_its_exporter(void **state)
@@ -989,6 +1014,7 @@ int main(void)
 		T(clients_are_shown_oldest_first),
 		T(what_a_client_has_is_shown),
 		T(dma_bufs_are_counted_by_who_exported_them),
+		T(an_import_is_no_memory_of_its_own),
 		T(a_dma_buf_outlives_its_exporter),
 		T(without_memory_no_descriptor_of_a_dma_buf),
 		T(regions_too_small_make_no_client),
