@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """AMD's kfdtest: every case of kfdtest/PASSING passes, one program a case, on each machine that has
-such a list; and those of kfdtest/ONE_PROCESS pass one after the other in one program, too.
+such a list; and those of kfdtest/ONE_PROCESS pass one after the other in one program, too, as do
+those of kfdtest/QUEUES, with either kind of engine.
 
 $KFDTEST (or $VKFD_KFDTEST) names the program; tools/kfdtest builds it, and nothing is fetched here.
 A case passes when kfdtest says so and did all of it: a case that leaves itself out is counted as
@@ -24,11 +25,14 @@ KFDTEST = os.environ.get("KFDTEST") or os.environ.get("VKFD_KFDTEST", "")
 LISTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kfdtest")
 DEFAULT_MACHINE = "mi210x2"
 # The list of each machine.
-PASSING = {DEFAULT_MACHINE: "PASSING", "mi100x4": "PASSING.mi100x4"}
+PASSING = {DEFAULT_MACHINE: "PASSING", "mi100x4": "PASSING.mi100x4",
+           "vega10-smallbar": "PASSING.vega10-smallbar"}
 # What runs in one program: the cases that execute nothing on the GPU. Some fill all of system memory
 # with page tables and user buffers, one touches a quarter of it five times.
 ONE_PROCESS = "ONE_PROCESS"
 ONE_PROCESS_OPTIONS = ["--set", "socket.ram=6GiB"]
+# And the cases that run packets, of those that the machine passes.
+QUEUES = "QUEUES"
 CASE_TIMEOUT = 300
 # With --all: what hangs, hangs for want of something, and is not waited for so long.
 ALL_TIMEOUT = 90
@@ -85,9 +89,8 @@ class Kfdtest(support.VkfdTest):
         what, text = self.run_case(machine, case, options)
         self.assertEqual(what, "pass", f"{case}\n{text}")
 
-    def check_one_process(self, machine):
-        names = listed(ONE_PROCESS)
-        status, out, err = self.run_filter(machine, ":".join(names), ONE_PROCESS_OPTIONS,
+    def check_one_process(self, machine, names, options):
+        status, out, err = self.run_filter(machine, ":".join(names), options,
                                            len(names) * CASE_TIMEOUT)
         texts = sections(out)
         bad = [c for c in names if f"[       OK ] {c}" not in texts.get(c, "")
@@ -101,7 +104,13 @@ def add(machine, case, options):
 
 
 def add_one_process(machine):
-    setattr(Kfdtest, f"test_{machine}_in_one_process", lambda self: self.check_one_process(machine))
+    none = listed(ONE_PROCESS)
+    queues = [c for c in listed(QUEUES) if c in listed(PASSING[machine])]
+    setattr(Kfdtest, f"test_{machine}_in_one_process",
+            lambda self: self.check_one_process(machine, none, ONE_PROCESS_OPTIONS))
+    for engine in ("process", "thread"):
+        setattr(Kfdtest, f"test_{machine}_queues_of_a_{engine}",
+                lambda self, e=engine: self.check_one_process(machine, queues, ["--engine", e]))
 
 
 def list_cases():
