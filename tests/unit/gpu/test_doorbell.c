@@ -72,6 +72,26 @@ static void test_a_doorbell_that_lies_nowhere_is_never_rung(void **state)
 	cq->doorbell = 0;
 }
 
+static void test_a_stale_ring_runs_nothing_of_a_new_queue(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_SDMA);
+
+	FX_SDMA(fx, S_FENCE(FX_VA(FX_DATA), 1));
+	fx_run(fx);
+	fx_want(fx, cq, GPU_WANT_NONE);
+	fx_run(fx);
+	*fx_words(fx, FX_DATA) = 0;
+	cq->rptr = cq->packets = 0;
+	*fx_u64(fx, FX_WPTR) = *fx_u64(fx, FX_RPTR) = 0;
+	*door(fx, 0) = 16; /* the old queue's, after its end */
+	fx_want(fx, cq, GPU_WANT_RUN);
+	assert_int_equal(gpu_engine_step(fx->engine), 0);
+	assert_int_equal(*fx_words(fx, FX_DATA), 0);
+	assert_int_equal(*door(fx, 0), GPU_DOORBELL_REST);
+	assert_false(gpu_engine_pending(fx->engine));
+}
+
 static void test_takings_are_counted(void **state)
 {
 	struct fixture *fx = *state;
@@ -94,6 +114,7 @@ int main(void)
 		FX_TEST(test_half_a_store_rings),
 		FX_TEST(test_narrow_doorbells_have_their_own_word),
 		FX_TEST(test_a_doorbell_that_lies_nowhere_is_never_rung),
+		FX_TEST(test_a_stale_ring_runs_nothing_of_a_new_queue),
 		FX_TEST(test_takings_are_counted),
 	};
 

@@ -177,6 +177,30 @@ static void test_a_change_of_priority_counts_at_once(void **state)
 	assert_true(rounds[0] - before >= 8 * before);
 }
 
+static void test_a_ring_among_many_is_heard_while_another_never_ends(void **state)
+{
+	struct fixture *fx = *state;
+	const uint32_t nop[] = { P_NOP1 };
+	const uint32_t write[] = { P_NOP1, P_WRITE(5, FX_VA(FLAG(1)), 1), 1 };
+
+	add_endless(fx, 0);
+	for (uint32_t i = 1; i < GPU_MAX_QUEUES; i++) {
+		memcpy(fx->arena + RINGS, write, sizeof(write));
+		add(fx, i, GPU_QUEUE_PM4, nop, 1)->ring_va = FX_VA(RINGS);
+		fx->ctrl->queue[i].ring_bytes = RING_BYTES;
+	}
+	for (unsigned int step = 0; step < 500; step++)
+		gpu_engine_step(fx->engine);
+	assert_int_equal(n_done(fx, 1, 1), 0);
+	memcpy(fx->arena + RINGS, write, sizeof(write));
+	*fx_u64(fx, wptr_off(777)) = VKF_ARRAY_SIZE(write);
+	fx_ring(fx, 777);
+	/* Each step listens to 64 of them. */
+	for (unsigned int step = 0; step <= GPU_MAX_QUEUES / 64; step++)
+		gpu_engine_step(fx->engine);
+	assert_int_equal(n_done(fx, 1, 1), 1);
+}
+
 static void test_sdma_needs_no_slot(void **state)
 {
 	const uint32_t fence[] = { S_FENCE(FX_VA(FLAG(1)), 1) };
@@ -217,6 +241,7 @@ int main(void)
 		FX_TEST(test_waiting_ones_give_way_at_once_and_cost_no_work),
 		FX_TEST(test_a_queue_may_go_while_it_waits_for_a_slot),
 		FX_TEST(test_a_change_of_priority_counts_at_once),
+		FX_TEST(test_a_ring_among_many_is_heard_while_another_never_ends),
 		FX_TEST(test_sdma_needs_no_slot),
 		FX_TEST(test_the_urgent_go_first_and_starve_nobody),
 	};
