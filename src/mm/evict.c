@@ -144,6 +144,22 @@ static struct mm_manager *refuge(const struct mm_bo *bo)
 	return &bo->client->system->swap.man;
 }
 
+/* Out of the CPU's sight, if the CPU need not see it and that costs nobody his place, as
+ * amdgpu_evict_flags() has it. */
+static int move_aside(struct mm_bo *bo, const struct mm_op *op)
+{
+	const struct mm_placement hidden = { .start = bo->home->vram.visible };
+	struct mm_manager *vram = &bo->home->vram.man;
+	struct mm_resource res = { 0 };
+	int r;
+
+	if (bo->res.man != vram || !bo->res.visible || bo->placement.cpu_access ||
+	    hidden.start >= vram->size)
+		return -ENOSPC;
+	r = mm_manager_alloc(vram, &hidden, bo->size, &res);
+	return r ? r : mm_bo_move_into_locked(bo, &res, op, MM_MOVE_HAND_ON);
+}
+
 /* @bo is locked. 0 also when it has left already, or may not leave any more: look again. */
 static int move_out(const struct search *s, struct mm_bo *bo)
 {
@@ -156,7 +172,9 @@ static int move_out(const struct search *s, struct mm_bo *bo)
 		return 0;
 	vkf_trace_evict_want(bo->client->config.number, mm_bo_arena(bo).v, bo->size,
 			     (uint8_t)bo->home->config.index);
-	r = mm_bo_move_locked(bo, refuge(bo), &anywhere, &op, MM_MOVE_HAND_ON);
+	r = move_aside(bo, &op);
+	if (r)
+		r = mm_bo_move_locked(bo, refuge(bo), &anywhere, &op, MM_MOVE_HAND_ON);
 	/* GTT is full of what cannot leave: then further out. */
 	if (r == -ENOMEM && refuge(bo) != &bo->client->system->swap.man)
 		r = mm_bo_move_locked(bo, &bo->client->system->swap.man, &anywhere, &op,

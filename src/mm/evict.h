@@ -5,8 +5,9 @@
 /**
  * DOC: Eviction
  *
- * When a manager is full, a buffer that can be elsewhere goes there: out of VRAM into
- * GTT, out of GTT into system memory. Its move waits for everything that uses the
+ * When a manager is full, a buffer that can be elsewhere goes there: out of the visible
+ * part of VRAM into the other if that has room, out of VRAM into GTT, out of GTT into
+ * system memory. Its move waits for everything that uses the
  * buffer, its client's eviction fence among it, so asking for a move is what makes
  * that client's queues stop. The space is handed on at once, with the move's fence.
  *

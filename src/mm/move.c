@@ -155,7 +155,7 @@ int mm_bo_move_into_locked(struct mm_bo *bo, struct mm_resource *res, const stru
 	int r = vkf_fault("mm.move", bo->home->config.index);
 	struct move *move = r ? NULL : move_create();
 
-	VKF_ASSERT(bo->res.man && bo->res.man != res->man && !bo->n_pinned);
+	VKF_ASSERT(bo->res.man && !bo->n_pinned);
 	if (!r)
 		r = move ? prepare(move, bo, res->man, op) : -ENOMEM;
 	if (!r) {

@@ -27,7 +27,7 @@ enum mm_move_old { MM_MOVE_KEEP_OLD, MM_MOVE_HAND_ON };
  * mm_bo_move_into_locked() - place @bo in @res, which is taken over
  * @op: who asks
  *
- * Its reservation is held, it is placed somewhere else, and is not pinned.
+ * Its reservation is held, and it is not pinned. Its place may be another one of the same manager.
  *
  * Return: 0, or -ENOMEM with @res freed and nothing else changed.
  */

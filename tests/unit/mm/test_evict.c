@@ -183,6 +183,43 @@ static void only_who_sees_the_cpu_part_makes_room_in_it(void **state)
 	mm_bo_put(other);
 }
 
+static void what_the_cpu_need_not_see_goes_out_of_its_sight(void **state)
+{
+	const struct mm_fixture_config config = { .visible = VKF_MIB(32) };
+	struct mm_bo_params params = {
+		.kind = MM_BO_VRAM, .size = VKF_MIB(24), .charge_as_gtt = true, .cpu_access = true
+	};
+	static const uint64_t parts[] = { VKF_MIB(128), VKF_MIB(64), VKF_MIB(32) };
+	struct mm_bo *hidden[3], *passing, *seen;
+	struct mm_vm *vm;
+
+	teardown(state);
+	setup_with(&config);
+	vm = new_vm(&f.a);
+	/* The invisible part is full, so the next one lies in what the CPU sees. */
+	for (unsigned int i = 0; i < 3; i++)
+		hidden[i] = create(&f.a, parts[i]);
+	passing = create(&f.a, VKF_MIB(16));
+	assert_int_equal(passing->res.visible, VKF_MIB(16));
+	map(vm, passing, VA);
+	for (unsigned int i = 0; i < 3; i++)
+		mm_bo_put(hidden[i]);
+	assert_int_equal(mm_bo_create(b.mm, f.dev[0], &params, &seen), 0);
+	assert_true(mm_bo_in_vram(seen) && seen->res.visible == VKF_MIB(24));
+	assert_true(mm_bo_in_vram(passing));
+	assert_int_equal(passing->res.visible, 0);
+	/* It has moved all the same: its owner stops for it, and the place is handed on. */
+	assert_int_equal(f.a.n_asked, 1);
+	assert_true(is_moving(passing) && is_moving(seen));
+	mm_client_evicted(f.a.mm);
+	assert_int_equal(mm_client_restore(f.a.mm), 0);
+	assert_int_equal(pte_gfx9_get_page(mm_fixture_walk(&f.a, vm, VA).entry) << VKF_PAGE_SHIFT,
+			 passing->res.blocks->offset);
+	mm_fixture_check(&f);
+	mm_bo_put(passing);
+	mm_bo_put(seen);
+}
+
 static void an_evicted_client_comes_back_where_it_was(void **state)
 {
 	struct mm_bo *bo = create(&f.a, BIG), *other;
@@ -442,6 +479,7 @@ int main(void)
 		TEST(what_can_never_fit_evicts_nobody),
 		TEST(what_is_pinned_stays),
 		TEST(only_who_sees_the_cpu_part_makes_room_in_it),
+		TEST(what_the_cpu_need_not_see_goes_out_of_its_sight),
 		TEST(an_evicted_client_comes_back_where_it_was),
 		TEST(restoring_evicts_others_in_turn),
 		TEST(without_room_it_comes_back_in_system_memory),
