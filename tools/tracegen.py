@@ -6,7 +6,7 @@ usage: tracegen.py events|table|page SPEC [OUTPUT]
 
   events  structs, and a typed function for each event (base/trace.h)
   table   the same as data, for whoever reads records (trace/table.h)
-  page    the middle part of docs/TRACING.md
+  page    docs/TRACING.md, from docs/tracing.in.md beside SPEC's folder
 
 The list is lines of words; '#' starts a comment line.
 
@@ -25,6 +25,7 @@ and queue, those of moves client, gpu and bo, those of engines client, gpu and t
 TYPE: u8 u32 u64 s32 text16. FORMAT: hex bytes ns errno client ioctl packet enum:NAME.
 All fields of an event take at most 40 bytes.
 """
+import os
 import re
 import sys
 
@@ -32,7 +33,7 @@ TYPES = {"u8": ("uint8_t", 1), "u32": ("uint32_t", 4), "s32": ("int32_t", 4),
          "u64": ("uint64_t", 8), "text16": ("char", 16)}
 FORMATS = {"hex", "bytes", "ns", "errno", "ioctl", "packet", "client", "plain"}
 SHAPES = ("begin", "end", "instant", "span")
-TRACKS = {"task": (), "process": ("client",), "queue": ("client", "queue"),
+TRACKS = {"task": (), "worker": (), "process": ("client",), "queue": ("client", "queue"),
           "move": ("client", "gpu", "bo"), "engine": ("client", "gpu", "type"), "trace": ()}
 PAYLOAD = 40
 FIELDS = 6
@@ -131,9 +132,8 @@ def c_member(field):
 def c_event(e):
     up, struct = e.name.upper(), f"struct vkf_trace_{e.name}"
     params = (["uint64_t begin_ns"] if e.shape == "span" else []) + [c_param(f) for f in e.fields]
-    plain = ", ".join(f".{f[1]} = {f[1]}" for f in e.fields if f[0] != "text16")
-    copies = "".join(f"\t\tmemcpy(a.{f[1]}, {f[1]}, sizeof(a.{f[1]}));\n"
-                     for f in e.fields if f[0] == "text16")
+    copies = "".join(f"\t\tmemcpy(a.{f[1]}, {f[1]}, sizeof(a.{f[1]}));\n" if f[0] == "text16" else
+                     f"\t\ta.{f[1]} = {f[1]};\n" for f in e.fields)
     when = "begin_ns" if e.shape == "span" else "0"
     body = "\n".join(c_member(f) for f in e.fields)
     return f"""/* {e.text} */
@@ -145,8 +145,10 @@ _Static_assert(sizeof({struct}) <= VKF_TRACE_PAYLOAD, "too large a record");
 static inline void vkf_trace_{e.name}({", ".join(params)})
 {{
 	if (vkf_trace_is_on()) {{
-		{struct} a = {{ {plain} }};
+		{struct} a;
 
+		/* What lies between the fields is told, too. */
+		memset(&a, 0, sizeof(a));
 {copies}		vkf_trace_emit(VKF_TRACE_{up}, {when}, &a, sizeof(a));
 	}}
 }}
@@ -220,7 +222,8 @@ static const struct trace_desc trace_descs[] = {{
 
 
 TRACK_TEXT = {
-    "task": "a task of the driver that serves a call, in the program's group",
+    "task": "a task of the driver that works for a program, in the program's group",
+    "worker": "the same, when it evicts or restores the program",
     "process": "the program as a whole", "queue": "one queue, in the program's group",
     "move": "buffers of one GPU that move, in the GPU's group",
     "engine": "what a program's engine does for one GPU, in the GPU's group",
@@ -228,7 +231,7 @@ TRACK_TEXT = {
 }
 
 
-def page(spec):
+def page(spec, path):
     lines = []
     for track, what in TRACK_TEXT.items():
         lines += [f"### Track: {what}", "", "| event | | fields |", "|---|---|---|"]
@@ -241,14 +244,17 @@ def page(spec):
             text = e.text + ("" if not arrows else " " + "; ".join(arrows).capitalize() + ".")
             lines.append(f"| `{e.name}` ({e.shape}) | {text} | {fields} |")
         lines.append("")
-    return "\n".join(lines)
+    notes = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(path))), "docs", "tracing.in.md")
+    with open(notes, encoding="utf-8") as f:
+        return f.read().replace("@EVENTS@\n", "\n".join(lines))
 
 
 def main():
     what, path = sys.argv[1:3]
     try:
         with open(path, encoding="utf-8") as f:
-            text = {"events": events, "table": table, "page": page}[what](Spec(f.read()))
+            spec = Spec(f.read())
+        text = page(spec, path) if what == "page" else {"events": events, "table": table}[what](spec)
     except SpecError as e:
         print(f"{path}: {e}", file=sys.stderr)
         return 1

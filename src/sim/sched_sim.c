@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/trace.h"
 #include "sim/coro.h"
 #include "sim/trace_sim.h"
 
@@ -69,6 +70,7 @@ struct sim {
 	int error; /* for sim_run() */
 	char *report;
 	struct sim_trace_buf trace;
+	bool traces_events;
 };
 
 /* The installed one. */
@@ -465,6 +467,8 @@ void sim_destroy(struct sim *sim)
 {
 	struct sim_task *t, *tmp;
 
+	if (sim->traces_events)
+		vkf_trace_set(NULL);
 	if (the_sim == sim) {
 		the_sim = NULL;
 		vkf_sched_set(NULL);
@@ -532,6 +536,30 @@ void sim_trace(struct sim *sim, const char *fmt, ...)
 	n = VKF_MIN(n, sizeof(line) - 2);
 	line[n++] = '\n';
 	sim_trace_append(&sim->trace, line, n);
+}
+
+/* Not by the number of the task, which is not of this simulation only: its name is in the line. */
+static void trace_record(const struct vkf_trace_record *rec)
+{
+	uint32_t words[VKF_TRACE_PAYLOAD / sizeof(uint32_t)];
+	size_t n = VKF_ARRAY_SIZE(words), len = 0;
+	char text[160] = "";
+
+	memcpy(words, rec->payload, sizeof(words));
+	while (n && !words[n - 1])
+		n--;
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, " %" PRIx32, words[i]);
+	sim_trace(the_sim, "%s %" PRIu32 "%s", vkf_trace_event_name(rec->event), rec->client, text);
+}
+
+static const struct vkf_trace_ops trace_ops = { trace_record };
+
+void sim_trace_events(struct sim *sim, bool on)
+{
+	VKF_ASSERT(the_sim == sim);
+	sim->traces_events = on;
+	vkf_trace_set(on ? &trace_ops : NULL);
 }
 
 uint64_t sim_trace_hash(const struct sim *sim)

@@ -81,6 +81,12 @@ uint64_t sim_random(struct sim *sim, uint64_t bound);
  * traces mean equal interleavings. Do not print addresses.
  */
 void sim_trace(struct sim *sim, const char *fmt, ...) VKF_PRINTF(2, 3);
+/*
+ * Events of base/trace.h as lines of the trace, too, as numbers: name, client, then the payload's
+ * 32-bit words up to the last that is not 0. Of the installed simulation, until it is destroyed or
+ * another takes the events over.
+ */
+void sim_trace_events(struct sim *sim, bool on);
 /* Of the whole trace, choices included. */
 uint64_t sim_trace_hash(const struct sim *sim);
 /* The text, owned by @sim and valid until the next step; only its first 64 MiB are kept. */

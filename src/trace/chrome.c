@@ -205,6 +205,18 @@ static void engine_name(struct trace_chrome *c, const struct trace_desc *d,
 		 client ? client : "a program");
 }
 
+/* A program that nobody has told of, or is gone already. */
+static void name_stranger(struct trace_chrome *c, uint32_t pid)
+{
+	uint32_t id = pid - PID_CLIENT;
+	char name[32];
+
+	if (id && find_client(c, id))
+		return;
+	snprintf(name, sizeof(name), "program %" PRIu32, id);
+	meta(c, "process_name", pid, 0, name);
+}
+
 static void name_track(struct trace_chrome *c, const struct track *t, const struct trace_desc *d,
 		       const struct vkf_trace_record *rec)
 {
@@ -214,6 +226,9 @@ static void name_track(struct trace_chrome *c, const struct track *t, const stru
 	case TRACE_TRACK_TASK:
 		snprintf(name, sizeof(name), "%s, task %" PRIu32, rec->client ? "calls" : "driver",
 			 rec->task);
+		break;
+	case TRACE_TRACK_WORKER:
+		snprintf(name, sizeof(name), "evictions, task %" PRIu32, rec->task);
 		break;
 	case TRACE_TRACK_QUEUE:
 		snprintf(name, sizeof(name), "queue %" PRIu32, t->tid - TID_QUEUE);
@@ -228,6 +243,8 @@ static void name_track(struct trace_chrome *c, const struct track *t, const stru
 		snprintf(name, sizeof(name), "%s",
 			 d->track == TRACE_TRACK_TRACE ? "trace" : "process");
 	}
+	if (t->pid >= PID_CLIENT)
+		name_stranger(c, t->pid);
 	meta(c, "thread_name", t->pid, t->tid, name);
 }
 
@@ -308,6 +325,7 @@ static bool place_record(struct trace_chrome *c, const struct trace_desc *d,
 	case TRACE_TRACK_ENGINE:
 		return place_on_gpu(c, d, rec, ret_pid, ret_tid);
 	case TRACE_TRACK_TASK:
+	case TRACE_TRACK_WORKER:
 		*ret_pid = rec->client ? PID_CLIENT + rec->client : PID_DRIVER;
 		*ret_tid = TID_TASK + rec->task;
 		return true;

@@ -14,6 +14,7 @@ enum trace_shape { TRACE_SHAPE_BEGIN, TRACE_SHAPE_END, TRACE_SHAPE_INSTANT, TRAC
 
 enum trace_track {
 	TRACE_TRACK_TASK,
+	TRACE_TRACK_WORKER, /* a task that does what nobody has called for */
 	TRACE_TRACK_PROCESS,
 	TRACE_TRACK_QUEUE,
 	TRACE_TRACK_MOVE,

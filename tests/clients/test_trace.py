@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import subprocess
+import xml.etree.ElementTree
 
 import support
 import trace_rules
@@ -72,6 +73,49 @@ class Trace(support.VkfdTest):
         ends = [e["args"]["result"] for e in events if e["ph"] == "E"]
         self.assertEqual(ends, [-errno.ENOTTY])
         self.assertEqual([e["name"] for e in events if e["ph"] == "B"], ["kfd ioctl 0x7f"])
+
+    def test_an_eviction_is_told_from_the_wish_to_the_return(self):
+        with self.serve("--set", "gpu.vram=192MiB", "--set", "policy.vram_limit=overcommit") as driver:
+            first = self.copier("run", "--connect", driver.socket, "--", mib=128)
+            tracer = self.popen([support.VKFD, "trace", "-o", self.file(), "--connect", driver.socket])
+            support.wait_until(lambda: os.path.exists(self.file()) and os.stat(self.file()).st_size,
+                               "it traces")
+            second = driver.start(support.TWO_GPUS, "--mib", "128", "--repeat", "100000")
+            support.wait_until(lambda: min([c["evictions"] for c in driver.status()["clients"]] +
+                                           [0] * (len(driver.status()["clients"]) < 2)) > 1,
+                               "each was evicted twice")
+            tracer.send_signal(signal.SIGINT)
+            self.assertEqual(self.finish(tracer)[0], 0)
+            self.kill_all("two_gpus")
+            self.finish(first)
+            self.finish(second)
+        events = self.load()
+        tracks, _ = trace_rules.slices(events)
+        pairs, _ = trace_rules.arrows(events)
+        ends = {name: [(trace_rules.slice_at(tracks, s)[2], trace_rules.slice_at(tracks, f)[2])
+                       for s, f in pairs if s["name"] == name]
+                for name in ["asked for memory", "stops", "signals", "comes back"]}
+        # Each arrow leads from where it should to where it should.
+        self.assertEqual({f.get("cat") for _, f in ends["asked for memory"]}, {"evict_begin"})
+        self.assertEqual({(s.get("cat"), f.get("cat")) for s, f in ends["stops"]},
+                         {("stop_begin", "queue_stopped")})
+        self.assertEqual({(s.get("cat"), f.get("cat")) for s, f in ends["comes back"]},
+                         {("bo_move_begin", "restore_begin")})
+        self.assertIn("bo_move_begin", {f.get("cat") for _, f in ends["signals"]})
+        self.assertIn("fence_wait_begin", {f.get("cat") for _, f in ends["signals"]})
+        # No move out of VRAM ends while a queue of its program runs.
+        moves = [(b, e, s) for spans in tracks.values() for b, e, s in spans
+                 if s.get("cat") == "bo_move_begin" and s["args"]["from"] == "VRAM"]
+        self.assertGreater(len(moves), 2)
+        for _, end, move in moves:
+            gone = [(b, e) for (pid, _), spans in tracks.items() if pid == 100 + move["args"]["client"]
+                    for b, e, s in spans if s.get("cat") == "stop_begin" and b < end]
+            self.assertTrue(gone, f"nobody was stopped for {move}")
+        svg = self.run_program([os.path.join(support.SOURCE, "tools", "trace-svg"), self.file()])
+        self.assertEqual(svg[0], 0, svg[2])
+        root = xml.etree.ElementTree.fromstring(svg[1])
+        self.assertTrue(root.tag.endswith("svg"))
+        self.assertIn("evicted: memory", svg[1])
 
     def test_the_programs_status_is_the_commands(self):
         self.assertEqual(self.vkfd("trace", "-o", self.file(), "--", "sh", "-c", "exit 7")[0], 7)

@@ -6,6 +6,7 @@
 
 #include "../unit/base/support.h"
 #include "base/lock.h"
+#include "base/trace.h"
 
 #define HOUR (UINT64_C(3600) * 1000 * VKF_NSEC_PER_MSEC)
 
@@ -74,6 +75,23 @@ static uint64_t run_dance(uint64_t seed, char **text)
 		*text = strdup(sim_trace_text(sim));
 	end();
 	return hash;
+}
+
+static void events_are_in_the_trace_while_that_is_wanted(void **state)
+{
+	begin(1);
+	vkf_trace_event_set(1, 1);
+	sim_trace_events(sim, true);
+	(void)vkf_trace_work_for(9);
+	vkf_trace_event_set(18, UINT64_C(3) << 32);
+	(void)vkf_trace_work_for(0);
+	sim_trace_events(sim, false);
+	vkf_trace_event_set(1, 1);
+	assert_non_null(strstr(sim_trace_text(sim), " main: event_set 9 12 0 0 3\n"));
+	assert_null(strstr(sim_trace_text(sim), "event_set 0"));
+	sim_trace_events(sim, true);
+	end();
+	assert_false(vkf_trace_is_on());
 }
 
 static void same_seed_gives_the_same_trace(void **state)
@@ -566,6 +584,7 @@ static void a_trace_without_memory_keeps_its_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_are_in_the_trace_while_that_is_wanted),
 		cmocka_unit_test(same_seed_gives_the_same_trace),
 		cmocka_unit_test(different_seeds_give_different_interleavings),
 		cmocka_unit_test(the_trace_shows_lines_and_choices),
