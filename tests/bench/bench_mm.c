@@ -8,21 +8,14 @@
  * only the first tenth of it, since it becomes slower all the time. Then the LRU
  * list's bulk moves, large against small, and memory for each buffer.
  */
-#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
-#include "base/env.h"
 #include "base/hash.h"
 #include "bench.h"
-#include "host/env_host.h"
 #include "host/sched_host.h"
-#include "mm/bo.h"
 #include "mm/buddy.h"
-#include "mm/client.h"
-#include "mm/device.h"
 #include "mm/lru.h"
-#include "mm/system.h"
-#include "mm/vm.h"
+#include "space.h"
 
 #define OPS     1000000
 #define SLOWER  10
@@ -266,98 +259,22 @@ static void bulk_figure(const char *name, unsigned int n)
 
 #define BUFFERS 100000
 
-static uint64_t n_bytes;
-
-/* struct counted - before each piece of memory */
-struct counted {
-	size_t size;
-	max_align_t memory[];
-};
-
-static void *counting_zalloc(size_t size)
-{
-	struct counted *c = calloc(1, sizeof(*c) + size);
-
-	if (!c)
-		return NULL;
-	c->size = size;
-	n_bytes += size;
-	return c->memory;
-}
-
-static void counting_free(void *p)
-{
-	struct counted *c = (struct counted *)((char *)p - offsetof(struct counted, memory));
-
-	if (!p)
-		return;
-	n_bytes -= c->size;
-	free(c);
-}
-
-static int no_fault(const char *point, uint64_t arg)
-{
-	(void)point;
-	(void)arg;
-	return 0;
-}
-
-static void no_punch(void *cookie, uint64_t off, uint64_t len)
-{
-	(void)cookie;
-	(void)off;
-	(void)len;
-}
-
-static void no_invalidate(void *cookie, unsigned int gpu)
-{
-	(void)cookie;
-	(void)gpu;
-}
-
 static void memory_figures(void)
 {
-	static const struct vkf_env_ops env = { counting_zalloc, counting_free, no_fault };
-	static const struct mm_client_ops ops = { .punch = no_punch, .invalidate = no_invalidate };
-	const struct mm_system_config system_config = { .ram_bytes = VKF_GIB(64) };
-	const struct mm_device_config device_config = {
-		.vram_bytes = VKF_GIB(16), .visible_bytes = VKF_GIB(16), .va_bits = 48,
-	};
-	struct mm_client_config config = {
-		.pt_tables = 1024, .arena_bytes = VKF_GIB(64), .ops = &ops,
-	};
-	const struct mm_bo_params params = { .kind = MM_BO_VRAM, .size = VKF_PAGE_SIZE };
-	const struct mm_pte_attr attr = { .writeable = true };
-	static struct mm_bo *bo[BUFFERS];
-	struct mm_mapping *m;
-	struct mm_system *system;
-	struct mm_device *dev;
-	struct mm_client *client;
-	struct mm_vm *vm;
+	struct space_client c;
+	struct space s;
+	uint64_t before;
 
-	config.pt_base = calloc(config.pt_tables, MM_PT_BYTES);
-	vkf_env_set(&env);
-	if (mm_system_create(&system_config, &system) ||
-	    mm_device_create(system, &device_config, &dev) ||
-	    mm_client_create(system, &config, &client) || mm_vm_create(client, dev, &vm))
-		bench_fail("no machine");
-	n_bytes = 0;
-	for (unsigned int i = 0; i < BUFFERS; i++)
-		if (mm_bo_create(client, dev, &params, &bo[i]))
-			bench_fail("no buffer");
-	bench_print("mm.buffer.bytes", (double)n_bytes / BUFFERS);
-	n_bytes = 0;
-	for (unsigned int i = 0; i < BUFFERS; i++)
-		if (mm_vm_map(vm, bo[i], (vkf_gpuva){ VKF_GIB(1) + i * VKF_PAGE_SIZE }, &attr, &m))
-			bench_fail("no mapping");
-	bench_print("mm.mapping.bytes", (double)n_bytes / BUFFERS);
-	for (unsigned int i = 0; i < BUFFERS; i++)
-		mm_bo_put(bo[i]);
-	mm_client_destroy(client);
-	mm_device_destroy(dev);
-	mm_system_destroy(system);
-	vkf_env_set(NULL);
-	free(config.pt_base);
+	space_open(&s, VKF_GIB(16));
+	space_client_open(&s, 1024, &c);
+	before = space_bytes();
+	space_client_add(&s, &c, BUFFERS);
+	bench_print("mm.buffer.bytes", (double)(space_bytes() - before) / BUFFERS);
+	before = space_bytes();
+	space_client_map(&c);
+	bench_print("mm.mapping.bytes", (double)(space_bytes() - before) / BUFFERS);
+	space_client_close(&c);
+	space_close(&s);
 }
 
 int main(int argc, char **argv)
