@@ -22,6 +22,7 @@ const char *mm_evict_policy_name(enum mm_evict_policy policy)
 /* struct search - one walk through a manager's candidates */
 struct search {
 	struct mm_manager *man;
+	struct mm_lru_mark *passed; /* nothing before it is looked at; protected by @man's lock */
 	const struct mm_placement *placement;
 	const struct mm_op *op;
 	enum mm_evict_policy policy;
@@ -112,21 +113,35 @@ static void consider(struct search *s, struct mm_bo *bo)
 	}
 }
 
-/* A reference to the first that should leave and can, or else to one that is locked, or NULL. */
-static struct mm_bo *search(struct search *s)
+/* From the mark on, if that is anywhere. Only in order of age do the first ones stand for all. */
+static void look(struct search *s)
 {
-	struct mm_lru_node *node;
-	struct mm_bo *found;
+	const struct mm_lru_node *from = mm_lru_has(&s->passed->node) ? &s->passed->node : NULL;
+	struct mm_lru_node *node = mm_lru_next(&s->man->lru, from);
 
 	s->best = NULL;
 	s->busy = NULL;
 	s->dying = false;
-	vkf_mutex_lock(&s->man->lock);
-	for (node = mm_lru_next(&s->man->lru, NULL); node; node = mm_lru_next(&s->man->lru, node)) {
+	for (; node; node = mm_lru_next(&s->man->lru, node)) {
 		consider(s, bo_of_node(node));
-		if (s->best && s->policy == MM_EVICT_LRU)
-			break;
+		if (!s->best || s->policy != MM_EVICT_LRU)
+			continue;
+		mm_lru_mark_before(s->passed, node);
+		return;
 	}
+	if (from && !s->best) {
+		mm_lru_mark_remove(s->passed);
+		look(s);
+	}
+}
+
+/* A reference to the first that should leave and can, or else to one that is locked, or NULL. */
+static struct mm_bo *search(struct search *s)
+{
+	struct mm_bo *found;
+
+	vkf_mutex_lock(&s->man->lock);
+	look(s);
 	found = s->best ? s->best : s->busy;
 	if (found && !vkf_ref_get_unless_zero(&found->ref)) {
 		s->dying = true;
@@ -236,14 +251,32 @@ static int wait_for_dying(const struct search *s)
 	return r;
 }
 
-int mm_evict_one(struct mm_manager *man, const struct mm_placement *placement,
+void mm_evict_begin(struct mm_evict_walk *walk, struct mm_manager *man)
+{
+	walk->man = man;
+	mm_lru_mark_init(&walk->passed);
+}
+
+void mm_evict_end(struct mm_evict_walk *walk)
+{
+	vkf_mutex_lock(&walk->man->lock);
+	mm_lru_mark_remove(&walk->passed);
+	vkf_mutex_unlock(&walk->man->lock);
+}
+
+int mm_evict_one(struct mm_evict_walk *walk, const struct mm_placement *placement,
 		 const struct mm_op *op)
 {
-	struct search s = { .man = man, .placement = placement, .op = op };
+	struct search s = {
+		.man = walk->man,
+		.passed = &walk->passed,
+		.placement = placement,
+		.op = op,
+		.policy = walk->man->policy,
+	};
 	struct mm_bo *bo;
 	int r;
 
-	s.policy = man->policy;
 	if (s.policy == MM_EVICT_NONE)
 		return -ENOSPC;
 	bo = search(&s);

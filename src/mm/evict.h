@@ -20,6 +20,7 @@
  * Who leaves first is a policy: an order over candidates. The kernel's is the LRU
  * list; another one ranks clients, and takes the least recently used of the first.
  */
+#include "mm/lru.h"
 #include "mm/placement.h"
 
 enum mm_evict_policy {
@@ -33,15 +34,27 @@ enum mm_evict_policy {
 /* Its name for machine files: "lru", "longest-run", "largest", "none"; NULL beyond. */
 const char *mm_evict_policy_name(enum mm_evict_policy policy);
 
+/* struct mm_evict_walk - how far one request for memory has come among the candidates */
+struct mm_evict_walk {
+	struct mm_manager *man;
+	struct mm_lru_mark passed; /* what is before it could not leave; protected by @man's lock */
+};
+
+/* Nobody is searched for yet. */
+void mm_evict_begin(struct mm_evict_walk *walk, struct mm_manager *man);
+void mm_evict_end(struct mm_evict_walk *walk);
+
 /**
- * mm_evict_one() - move one buffer out of @man
+ * mm_evict_one() - move one buffer out of the manager
  *
- * Or wait, when that may help, for one that is dying or locked.
+ * Or wait, when that may help, for one that is dying or locked. With the LRU policy a search goes
+ * on where the one before has ended, and begins anew when nothing is left there: so what cannot
+ * leave, such as the asker's own buffers, is passed over once.
  *
  * Return: 0: ask for memory again; -ENOSPC: nothing can leave; -ENOMEM; -ERESTARTSYS (512);
  * -EDEADLK, see struct mm_op.
  */
-int mm_evict_one(struct mm_manager *man, const struct mm_placement *placement,
+int mm_evict_one(struct mm_evict_walk *walk, const struct mm_placement *placement,
 		 const struct mm_op *op) VKF_MUST_CHECK;
 
 #endif

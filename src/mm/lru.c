@@ -16,6 +16,7 @@ void mm_lru_node_init(struct mm_lru_node *node)
 {
 	vkf_list_init(&node->link);
 	node->priority = MM_LRU_USER;
+	node->is_mark = false;
 	node->bulk = NULL;
 }
 
@@ -154,13 +155,45 @@ static struct mm_lru_node *first_from(const struct mm_lru *lru, unsigned int pri
 	return NULL;
 }
 
-struct mm_lru_node *mm_lru_next(const struct mm_lru *lru, const struct mm_lru_node *prev)
+/* The same, or a mark. */
+static struct mm_lru_node *next_or_mark(const struct mm_lru *lru, const struct mm_lru_node *prev)
 {
 	if (!prev)
 		return first_from(lru, 0);
 	if (prev->link.next != &lru->list[prev->priority])
-		return vkf_list_entry(prev->link.next, struct mm_lru_node, link);
+		return to_node(prev->link.next);
 	return first_from(lru, prev->priority + 1);
+}
+
+struct mm_lru_node *mm_lru_next(const struct mm_lru *lru, const struct mm_lru_node *prev)
+{
+	struct mm_lru_node *node = next_or_mark(lru, prev);
+
+	while (node && node->is_mark)
+		node = next_or_mark(lru, node);
+	return node;
+}
+
+void mm_lru_mark_init(struct mm_lru_mark *mark)
+{
+	mm_lru_node_init(&mark->node);
+	mark->node.is_mark = true;
+}
+
+void mm_lru_mark_before(struct mm_lru_mark *mark, struct mm_lru_node *node)
+{
+	struct mm_lru_node *next = node->bulk ? run_of(node)->first : node;
+
+	VKF_ASSERT(mm_lru_has(node) && !node->is_mark);
+	mm_lru_mark_remove(mark);
+	mark->node.priority = next->priority;
+	vkf_list_add_tail(&mark->node.link, &next->link);
+}
+
+void mm_lru_mark_remove(struct mm_lru_mark *mark)
+{
+	if (mm_lru_has(&mark->node))
+		vkf_list_del(&mark->node.link);
 }
 
 /* @prev and @node follow each other in the list of @priority; NULL: its ends. A bulk's nodes lie
@@ -193,6 +226,10 @@ static const char *check_list(const struct mm_lru *lru, unsigned int priority)
 			return "an LRU list is broken";
 		if (node->priority != priority)
 			return "an LRU list holds a node of another priority";
+		if (node->is_mark) {
+			why = check_step(prev, NULL, priority);
+			continue;
+		}
 		why = check_step(prev, node, priority);
 		prev = node;
 		n++;

@@ -14,6 +14,10 @@
  * the whole bulk becomes the most recently used in one step for each priority. Order
  * inside a bulk is that of joining and touching. Public rule: ttm_lru_bulk_move.
  *
+ * A walk that is broken off, because the lock is, can leave a mark where it was and go on
+ * from there. A mark is passed over by every walk and counted nowhere; none lies
+ * inside a bulk.
+ *
  * Pinned buffers and page tables are in no list. All of it is protected by the
  * manager's lock; a bulk belongs to one manager.
  */
@@ -39,6 +43,7 @@ struct mm_lru {
 struct mm_lru_node {
 	struct vkf_list link;
 	enum mm_lru_priority priority;
+	bool is_mark;             /* constant */
 	struct mm_lru_bulk *bulk; /* that it moves with, or NULL; kept while it is in no list */
 };
 
@@ -48,6 +53,11 @@ struct mm_lru_bulk {
 		struct mm_lru_node *first, *last; /* NULL: none of this priority is in a list */
 	} run[MM_LRU_PRIORITIES];
 	uint64_t n; /* nodes in lists */
+};
+
+/* struct mm_lru_mark - a place in the walk that stays while the lists change */
+struct mm_lru_mark {
+	struct mm_lru_node node; /* to go on from: mm_lru_next() */
 };
 
 void mm_lru_init(struct mm_lru *lru);
@@ -76,6 +86,12 @@ static inline bool mm_lru_has(const struct mm_lru_node *node)
 
 /* The next to leave after @prev, or the very first for NULL; NULL at the end. */
 struct mm_lru_node *mm_lru_next(const struct mm_lru *lru, const struct mm_lru_node *prev);
+void mm_lru_mark_init(struct mm_lru_mark *mark);
+/* Before @node, or all of its bulk; wherever @mark was. */
+void mm_lru_mark_before(struct mm_lru_mark *mark, struct mm_lru_node *node);
+/* In no list is fine. */
+void mm_lru_mark_remove(struct mm_lru_mark *mark);
+
 /* What does not hold, or NULL. */
 const char *mm_lru_check(const struct mm_lru *lru);
 

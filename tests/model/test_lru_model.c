@@ -4,17 +4,20 @@
  *
  * The twin keeps each priority as an array of node numbers, oldest first, and moves
  * them about by taking them out and putting them in. After each step both must give
- * the same walk, and the lists must be sound.
+ * the same walk, and the lists must be sound. Marks lie about in them, which the twin
+ * does not know of.
  */
 #include "mm_fixture.h"
 
 #define NODES 24
 #define BULKS 3
+#define MARKS 4
 #define STEPS 200000
 
 static struct mm_lru lru;
 static struct mm_lru_node node[NODES];
 static struct mm_lru_bulk bulk[BULKS];
+static struct mm_lru_mark mark[MARKS];
 
 /* The twin. */
 static int order[MM_LRU_PRIORITIES][NODES];
@@ -148,7 +151,7 @@ static void step_random(void)
 	int who = (int)rnd(NODES), b = (int)rnd(BULKS + 1) - 1;
 	enum mm_lru_priority p = (enum mm_lru_priority)rnd(MM_LRU_PRIORITIES);
 
-	switch (rnd(6)) {
+	switch (rnd(7)) {
 	case 0:
 	case 1:
 		if (mm_lru_has(&node[who]))
@@ -169,6 +172,12 @@ static void step_random(void)
 		mm_lru_set_bulk(&lru, &node[who], b < 0 ? NULL : &bulk[b]);
 		twin_set_bulk(who, b);
 		break;
+	case 5:
+		if (mm_lru_has(&node[who]))
+			mm_lru_mark_before(&mark[rnd(MARKS)], &node[who]);
+		else
+			mm_lru_mark_remove(&mark[rnd(MARKS)]);
+		break;
 	default:
 		b = (int)rnd(BULKS);
 		mm_lru_touch_bulk(&lru, &bulk[b]);
@@ -187,10 +196,14 @@ static void lists_and_bulks_are_as_arrays_would_be(void **state)
 	}
 	for (unsigned int b = 0; b < BULKS; b++)
 		mm_lru_bulk_init(&bulk[b]);
+	for (unsigned int i = 0; i < MARKS; i++)
+		mm_lru_mark_init(&mark[i]);
 	for (unsigned int step = 0; step < STEPS; step++) {
 		step_random();
 		compare(step);
 	}
+	for (unsigned int i = 0; i < MARKS; i++)
+		mm_lru_mark_remove(&mark[i]);
 	for (unsigned int i = 0; i < NODES; i++)
 		mm_lru_remove(&lru, &node[i]);
 	for (unsigned int b = 0; b < BULKS; b++)

@@ -123,6 +123,42 @@ static void who_has_no_queues_is_moved_at_once(void **state)
 	mm_bo_put(next);
 }
 
+/* Another one leaves: which of @bo. */
+static unsigned int evict_next(struct mm_evict_walk *walk, struct mm_bo **bo, unsigned int n)
+{
+	static const struct mm_placement anywhere;
+	const struct mm_op op = { .asker = b.mm };
+	unsigned int i = 0;
+
+	assert_int_equal(mm_evict_one(walk, &anywhere, &op), 0);
+	while (i < n && !in_gtt(bo[i]))
+		i++;
+	assert_true(i < n);
+	mm_bo_put(bo[i]);
+	bo[i] = bo[n - 1];
+	return i;
+}
+
+static void what_could_not_leave_is_looked_at_again_when_nothing_else_is_left(void **state)
+{
+	struct mm_bo *bo[3] = { create(&f.a, BIG / 2), create(&f.a, BIG / 2), create(&f.a, BIG / 2) };
+	struct mm_evict_walk walk;
+
+	f.a.runs = false;
+	mm_evict_begin(&walk, &f.dev[0]->vram.man);
+	assert_int_equal(mm_resv_lock(bo[0]->resv, false), 0);
+	assert_int_equal(evict_next(&walk, bo, 3), 1);
+	mm_resv_unlock(bo[0]->resv);
+	/* The youngest, which is in the other's place now; and then the oldest. */
+	assert_int_equal(evict_next(&walk, bo, 2), 1);
+	assert_int_equal(evict_next(&walk, bo, 1), 0);
+	assert_int_equal(mm_evict_one(&walk, &(struct mm_placement){ 0 },
+				      &(struct mm_op){ .asker = b.mm }),
+			 -ENOSPC);
+	mm_evict_end(&walk);
+	mm_fixture_check(&f);
+}
+
 static void a_process_does_not_evict_itself(void **state)
 {
 	struct mm_bo *bo = create(&f.a, 2 * BIG), *other = (void *)&f;
@@ -475,6 +511,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(room_is_made_before_the_queues_have_stopped),
 		TEST(who_has_no_queues_is_moved_at_once),
+		TEST(what_could_not_leave_is_looked_at_again_when_nothing_else_is_left),
 		TEST(a_process_does_not_evict_itself),
 		TEST(what_can_never_fit_evicts_nobody),
 		TEST(what_is_pinned_stays),

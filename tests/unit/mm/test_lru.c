@@ -167,6 +167,61 @@ static void a_bulk_has_a_run_for_each_priority(void **state)
 	assert_order((unsigned int[]){ 0, 1, 2, 3, 4, 5 }, 6);
 }
 
+static void a_walk_goes_on_from_its_mark_whatever_has_become_of_the_next_one(void **state)
+{
+	struct mm_lru_mark mark;
+
+	fill("");
+	mm_lru_mark_init(&mark);
+	assert_false(mm_lru_has(&mark.node));
+	mm_lru_mark_before(&mark, &node[2]);
+	assert_order((unsigned int[]){ 0, 1, 2, 3, 4, 5 }, 6);
+	assert_ptr_equal(mm_lru_next(&lru, &mark.node), &node[2]);
+	mm_lru_touch(&lru, &node[2]);
+	mm_lru_remove(&lru, &node[3]);
+	mm_lru_touch(&lru, &node[1]);
+	assert_ptr_equal(mm_lru_next(&lru, &mark.node), &node[4]);
+	assert_order((unsigned int[]){ 0, 4, 5, 2, 1 }, 5);
+	mm_lru_mark_before(&mark, &node[0]);
+	assert_ptr_equal(mm_lru_next(&lru, &mark.node), &node[0]);
+	mm_lru_mark_remove(&mark);
+	mm_lru_mark_remove(&mark);
+	assert_false(mm_lru_has(&mark.node));
+}
+
+static void the_mark_of_a_walk_that_is_at_its_end_is_followed_by_nothing(void **state)
+{
+	struct mm_lru_mark mark, other;
+
+	mm_lru_mark_init(&mark);
+	mm_lru_mark_init(&other);
+	mm_lru_add(&lru, &node[0], MM_LRU_HIGHEST);
+	mm_lru_mark_before(&mark, &node[0]);
+	mm_lru_mark_before(&other, &node[0]);
+	mm_lru_remove(&lru, &node[0]);
+	assert_null(mm_lru_next(&lru, &mark.node));
+	assert_null(mm_lru_next(&lru, &other.node));
+	assert_order(NULL, 0);
+	mm_lru_mark_remove(&mark);
+	mm_lru_mark_remove(&other);
+}
+
+static void a_mark_lies_before_the_whole_bulk(void **state)
+{
+	struct mm_lru_mark mark;
+
+	fill("123");
+	mm_lru_mark_init(&mark);
+	mm_lru_mark_before(&mark, &node[3]);
+	assert_ptr_equal(mm_lru_next(&lru, &mark.node), &node[1]);
+	mm_lru_touch_bulk(&lru, &bulk[0]);
+	assert_ptr_equal(mm_lru_next(&lru, &mark.node), &node[4]);
+	assert_order((unsigned int[]){ 0, 4, 5, 1, 2, 3 }, 6);
+	vkf_list_move_tail(&mark.node.link, &node[2].link);
+	assert_string_equal(mm_lru_check(&lru), "a bulk is not in one piece");
+	mm_lru_mark_remove(&mark);
+}
+
 static void the_check_sees_a_bulk_that_is_torn(void **state)
 {
 	fill("123");
@@ -217,6 +272,9 @@ int main(void)
 		TEST(any_node_of_a_bulk_may_leave_the_list),
 		TEST(one_that_leaves_its_bulk_does_not_split_it),
 		TEST(a_bulk_has_a_run_for_each_priority),
+		TEST(a_walk_goes_on_from_its_mark_whatever_has_become_of_the_next_one),
+		TEST(the_mark_of_a_walk_that_is_at_its_end_is_followed_by_nothing),
+		TEST(a_mark_lies_before_the_whole_bulk),
 		TEST(the_check_sees_a_bulk_that_is_torn),
 		TEST(adding_twice_dies),
 		TEST(the_check_sees_what_is_broken),
