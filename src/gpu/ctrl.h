@@ -142,7 +142,8 @@ struct gpu_ctrl_vm {
 enum gpu_irq_type {
 	GPU_IRQ_NONE,
 	GPU_IRQ_EVENT,      /* @ctx: event id that a TRAP or end-of-pipe names */
-	GPU_IRQ_VM_FAULT,   /* @va, @status: enum gpu_fault bits; the queue is given up */
+	GPU_IRQ_VM_FAULT,   /* @va, @status: enum gpu_fault bits; the queue is given up, but with
+			     * GPU_FAULT_HOST it waits for STOP and RUN, and tries again */
 	GPU_IRQ_BAD_PACKET, /* @ctx: first word of the packet, @status: its opcode; queue given up */
 };
 

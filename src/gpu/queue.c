@@ -85,6 +85,14 @@ void gpu_queue_obey(struct gpu_engine *e, struct gpu_queue *q)
 	atomic_store_explicit(&q->cq->ack_seq, seq, memory_order_release);
 }
 
+/* A page that the program has taken away may come back: the queue waits for the driver to say STOP
+ * and RUN, and then goes on with the packet. If it faults there again, the driver says only STOP. */
+static void pause_at_fault(struct gpu_worker *w, struct gpu_queue *q)
+{
+	gpu_irq_post_fault(q, &w->fault);
+	q->running = false;
+}
+
 static void give_up(struct gpu_worker *w, struct gpu_queue *q, int err)
 {
 	uint32_t error = err == -EFAULT ? GPU_QERR_FAULT : GPU_QERR_PACKET;
@@ -136,7 +144,9 @@ static int section(struct gpu_worker *w, struct gpu_queue *q)
 
 	gpu_worker_enter(w);
 	e = step(w, q);
-	if (e == -EFAULT || e == -EINVAL)
+	if (e == -EFAULT && w->fault.status & GPU_FAULT_HOST)
+		pause_at_fault(w, q);
+	else if (e == -EFAULT || e == -EINVAL)
 		give_up(w, q, e);
 	gpu_worker_leave(w);
 	return e;

@@ -132,6 +132,25 @@ static void restore_worker(struct vkf_work *work)
 	vkf_trace_work_for(0);
 }
 
+/* ------------------------------------------------ user pages */
+
+static void userptr_worker(struct vkf_work *work)
+{
+	struct kfd_process *p = vkf_container_of(work, struct kfd_process, evict.userptr);
+
+	atomic_store(&p->evict.userptr_gone, false);
+	kfd_process_restore_queues(p);
+}
+
+/* Those that find another page gone meanwhile come back with the first. */
+void kfd_evict_userptr(struct kfd_process *p)
+{
+	if (atomic_exchange(&p->evict.userptr_gone, true))
+		return;
+	(void)kfd_process_evict_queues(p, KFD_EVICT_USERPTR);
+	(void)vkf_work_queue(&p->evict.userptr, evictions(p)->userptr_ns);
+}
+
 /* ------------------------------------------------ begin and end */
 
 int kfd_evictions_init(struct kfd_evictions *ev)
@@ -148,6 +167,7 @@ int kfd_evictions_init(struct kfd_evictions *ev)
 	ev->active_ns = KFD_PROCESS_ACTIVE_TIME_MS * VKF_NSEC_PER_MSEC;
 	ev->restore_ns = KFD_PROCESS_RESTORE_TIME_MS * VKF_NSEC_PER_MSEC;
 	ev->back_off_ns = KFD_PROCESS_BACK_OFF_TIME_MS * VKF_NSEC_PER_MSEC;
+	ev->userptr_ns = KFD_USERPTR_RESTORE_DELAY_MS * VKF_NSEC_PER_MSEC;
 	return 0;
 }
 
@@ -190,6 +210,8 @@ int kfd_evict_start(struct kfd_process *p)
 		return r;
 	vkf_work_init(&p->evict.evict, &ev->evict_wq, evict_worker);
 	vkf_work_init(&p->evict.restore, &ev->restore_wq, restore_worker);
+	vkf_work_init(&p->evict.userptr, &ev->evict_wq, userptr_worker);
+	atomic_init(&p->evict.userptr_gone, false);
 	atomic_init(&p->evict.wanted, false);
 	atomic_init(&p->evict.last_restore, VKF_FOREVER);
 	machine_client_set_evict(p->mc, evict_wanted, p);
@@ -214,6 +236,7 @@ void kfd_evict_stop(struct kfd_process *p)
 	/* In this order: an eviction queues a restore. */
 	(void)vkf_work_cancel_sync(&p->evict.evict);
 	(void)vkf_work_cancel_sync(&p->evict.restore);
+	(void)vkf_work_cancel_sync(&p->evict.userptr);
 }
 
 void kfd_evict_finish(struct kfd_process *p)

@@ -41,19 +41,21 @@ enum kfd_evict_trigger {
 #define KFD_PROCESS_ACTIVE_TIME_MS   10
 #define KFD_PROCESS_RESTORE_TIME_MS  100
 #define KFD_PROCESS_BACK_OFF_TIME_MS 100
+#define KFD_USERPTR_RESTORE_DELAY_MS 1
 
 /* struct kfd_evictions - of all processes of a driver */
 struct kfd_evictions {
 	struct vkf_workq evict_wq;   /* many side by side */
 	struct vkf_workq restore_wq; /* ordered */
 	/* Nanoseconds; constant once there is a process. Only tests change them. */
-	uint64_t active_ns, restore_ns, back_off_ns;
+	uint64_t active_ns, restore_ns, back_off_ns, userptr_ns;
 	_Atomic uint64_t n_evicted, n_restored, n_failed; /* processes, ever; restores that failed */
 };
 
 /* struct kfd_evict - a process's part */
 struct kfd_evict {
-	struct vkf_work evict, restore;
+	struct vkf_work evict, restore, userptr;
+	atomic_bool userptr_gone;      /* queues are stopped for it, until @userptr has run */
 	atomic_bool wanted;            /* somebody waits for the fence, and it has not signalled */
 	_Atomic uint64_t last_restore; /* when the last one began; VKF_FOREVER: there was none */
 };
@@ -64,6 +66,9 @@ void kfd_evictions_fini(struct kfd_evictions *ev);
 
 /* From now on @p can be evicted. Return: 0, or -ENOMEM, -EAGAIN when nobody could do it. */
 int kfd_evict_start(struct kfd_process *p);
+/* A user page was gone when a queue came there: all queues stop, and run again in a moment, when it may
+ * be back. */
+void kfd_evict_userptr(struct kfd_process *p);
 /* It is ending: nothing of an eviction is under way any more, and none begins. With no lock of the
  * process held. */
 void kfd_evict_stop(struct kfd_process *p);

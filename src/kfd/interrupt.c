@@ -47,12 +47,40 @@ static unsigned int queue_id(const struct kfd_queue *q)
 	return q ? q->id : 0;
 }
 
+/*
+ * The kernel learns of a change of user pages when it is made, stops the queues, and lets them run a
+ * moment later with the pages that are there then. Here it is known when a queue comes to a page
+ * that is gone. So it is made to wait that moment there; when the page is still gone, and it has
+ * done nothing since, then it is a fault.
+ */
+static bool page_may_return(struct kfd_process *p, const struct gpu_irq *irq)
+{
+	struct kfd_queue *q;
+	bool again = true;
+
+	if (!(irq->status & GPU_FAULT_HOST))
+		return false;
+	vkf_mutex_lock(&p->queue_lock);
+	q = kfd_queue_by_slot(p, (int)irq->slot);
+	if (q) {
+		uint64_t packets = machine_queue_packets(p->mc, q->slot);
+
+		again = q->met_gone && q->gone_va == irq->va && q->gone_packets == packets;
+		q->met_gone = true;
+		q->gone_va = irq->va;
+		q->gone_packets = packets;
+	}
+	vkf_mutex_unlock(&p->queue_lock);
+	return !again;
+}
+
 static void vm_fault(struct kfd_process *p, const struct gpu_irq *irq, char *line, size_t len)
 {
 	struct kfd_pdd *pdd = &p->pdds[irq->gpu];
 	struct kfd_hsa_memory_exception_data data = {
 		.failure.NotPresent = !!(irq->status & (GPU_FAULT_NOT_PRESENT | GPU_FAULT_HOST)),
-		.failure.ReadOnly = !!(irq->status & GPU_FAULT_READ_ONLY),
+		.failure.ReadOnly = !!(irq->status & GPU_FAULT_READ_ONLY) &&
+				    !(irq->status & GPU_FAULT_HOST),
 		.failure.NoExecute = !!(irq->status & GPU_FAULT_NO_EXECUTE),
 		.va = VKF_ALIGN_DOWN(irq->va, VKF_PAGE_SIZE),
 		.gpu_id = pdd->gpu_id,
@@ -111,7 +139,10 @@ void kfd_interrupt(struct kfd_process *p, const struct gpu_irq *irq, char *line,
 		kfd_events_gpu_signal(&p->events, irq->ctx);
 		break;
 	case GPU_IRQ_VM_FAULT:
-		vm_fault(p, irq, line, line_len);
+		if (page_may_return(p, irq))
+			kfd_evict_userptr(p);
+		else
+			vm_fault(p, irq, line, line_len);
 		break;
 	case GPU_IRQ_BAD_PACKET:
 		bad_packet(p, irq, line, line_len);

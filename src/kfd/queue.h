@@ -41,6 +41,8 @@ struct kfd_queue {
 	uint32_t cwsr_bytes, ctl_stack_bytes;
 	uint32_t percent, priority;
 	bool running;                /* what the slot was last told */
+	uint64_t gone_va, gone_packets; /* where it last met a user page that was gone; queue_lock */
+	bool met_gone;
 	struct mm_mapping *buffers[KFD_N_QBUFS]; /* used; NULL: has none */
 };
 

@@ -435,6 +435,64 @@ static void a_queue_made_while_evicted_waits_for_the_restore(void **state)
 	close_world();
 }
 
+/* ------------------------------------------------ user pages */
+
+static void meet_gone_page(struct proc *pr, unsigned int slot, uint64_t va)
+{
+	struct gpu_irq irq = { .type = GPU_IRQ_VM_FAULT,
+			       .gpu = slot % 2,
+			       .slot = slot,
+			       .va = va,
+			       .status = GPU_FAULT_HOST };
+	char line[192];
+
+	kfd_interrupt(pr->p, &irq, line, sizeof(line));
+}
+
+static void a_user_page_that_is_gone_stops_all_queues_for_a_millisecond(void **state)
+{
+	struct proc *pr = &w.procs[0];
+	uint64_t then;
+
+	open_world(11, 1);
+	then = vkf_now_ns();
+	meet_gone_page(pr, 1, 0x5000);
+	assert_int_equal(n_running(pr), 0);
+	/* Another one that comes to the same while they stop adds nothing. */
+	meet_gone_page(pr, 2, 0x5000);
+	while (n_running(pr) < N_QUEUES)
+		vkf_sleep_ns(MS / 10, false);
+	assert_in_range(vkf_now_ns() - then, MS, 3 * MS);
+	assert_int_equal(pr->p->pdds[0].evicted + pr->p->pdds[1].evicted, 0);
+	/* No fence is touched, and nothing restored. */
+	assert_int_equal(pr->n_signals + pr->n_restores, 0);
+	close_world();
+}
+
+static void without_progress_it_is_a_fault_of_its_gpu(void **state)
+{
+	struct proc *pr = &w.procs[0];
+
+	open_world(12, 1);
+	meet_gone_page(pr, 1, 0x5000);
+	while (n_running(pr) < N_QUEUES)
+		vkf_sleep_ns(MS / 10, false);
+	/* Elsewhere, or after more packets, it is another one. */
+	meet_gone_page(pr, 1, 0x9000);
+	while (n_running(pr) < N_QUEUES)
+		vkf_sleep_ns(MS / 10, false);
+	atomic_store(&pr->regions.ctrl->queue[1].packets, 5);
+	meet_gone_page(pr, 1, 0x9000);
+	while (n_running(pr) < N_QUEUES)
+		vkf_sleep_ns(MS / 10, false);
+	meet_gone_page(pr, 1, 0x9000);
+	vkf_sleep_ns(20 * MS, false);
+	assert_int_equal(pr->p->pdds[1].evicted, 1);
+	assert_int_equal(pr->p->pdds[0].evicted, 0);
+	assert_true(pr->runs[0] && pr->runs[2] && !pr->runs[1] && !pr->runs[3]);
+	close_world();
+}
+
 /* ------------------------------------------------ the end of a process */
 
 static void a_process_that_ends_keeps_nobody_waiting(void **state)
@@ -604,6 +662,8 @@ int main(void)
 		cmocka_unit_test(an_eviction_that_finds_the_fence_signalled_leaves_no_trace),
 		cmocka_unit_test(an_eviction_while_a_restore_is_due_adds_nothing),
 		cmocka_unit_test(a_queue_made_while_evicted_waits_for_the_restore),
+		cmocka_unit_test(a_user_page_that_is_gone_stops_all_queues_for_a_millisecond),
+		cmocka_unit_test(without_progress_it_is_a_fault_of_its_gpu),
 		cmocka_unit_test(a_process_that_ends_keeps_nobody_waiting),
 		cmocka_unit_test(one_that_does_not_answer_delays_nobody),
 		cmocka_unit_test(two_engines_that_do_not_answer_are_waited_for_at_once),

@@ -226,6 +226,40 @@ static void test_a_fault_leaves_the_other_queues_alone(void **state)
 	assert_int_equal(fx->ctrl->queue[1].error, GPU_QERR_NONE);
 }
 
+/* Not given up: the page may come back, and the driver says when to look. */
+static void test_a_queue_waits_where_a_host_page_is_gone(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = fx_queue(fx, GPU_QUEUE_SDMA);
+	struct gpu_irq irq;
+
+	fx->lost = (uintptr_t)fx->arena + FX_DATA;
+	fx->lost_end = fx->lost + 4096;
+	FX_SDMA(fx, S_FENCE(DST, 7), S_FENCE(FX_VA(0x40000), 1));
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(fx_run(fx), 0);
+		assert_true(fx_irq(fx, &irq));
+		assert_int_equal(irq.type, GPU_IRQ_VM_FAULT);
+		assert_int_equal(irq.va, DST);
+		assert_int_equal(irq.status & GPU_FAULT_HOST, GPU_FAULT_HOST);
+		assert_int_equal(cq->error, GPU_QERR_NONE);
+		assert_int_equal(cq->packets, 0);
+		/* Nothing more comes of it by itself. */
+		assert_int_equal(fx_run(fx), 0);
+		assert_false(fx_irq(fx, &irq));
+		fx_want(fx, cq, GPU_WANT_STOP);
+		if (i == 0)
+			assert_int_equal(fx_run(fx), 0);
+		fx_want(fx, cq, GPU_WANT_RUN);
+	}
+	fx->lost = fx->lost_end = 0;
+	assert_int_equal(fx_run(fx), 0);
+	assert_false(fx_irq(fx, &irq));
+	assert_int_equal(*fx_words(fx, FX_DATA), 7);
+	assert_int_equal(*fx_words(fx, 0x40000), 1);
+	assert_int_equal(cq->packets, 2);
+}
+
 static void test_a_queue_of_no_known_type_is_refused(void **state)
 {
 	struct fixture *fx = *state;
@@ -336,6 +370,7 @@ int main(void)
 		FX_TEST(test_no_queue_has_more_than_its_turn),
 		FX_TEST(test_a_long_copy_shares_the_engine),
 		FX_TEST(test_a_fault_leaves_the_other_queues_alone),
+		FX_TEST(test_a_queue_waits_where_a_host_page_is_gone),
 		FX_TEST(test_a_queue_of_no_known_type_is_refused),
 		FX_TEST(test_packets_of_another_dialect_are_refused),
 		FX_TEST(test_impossible_parameters_run_nothing),
