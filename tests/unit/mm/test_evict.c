@@ -231,12 +231,12 @@ static void what_the_cpu_need_not_see_goes_out_of_its_sight(void **state)
 
 	teardown(state);
 	setup_with(&config);
-	vm = new_vm(&f.a);
 	/* The invisible part is full, so the next one lies in what the CPU sees. */
 	for (unsigned int i = 0; i < 3; i++)
 		hidden[i] = create(&f.a, parts[i]);
 	passing = create(&f.a, VKF_MIB(16));
 	assert_int_equal(passing->res.visible, VKF_MIB(16));
+	vm = new_vm(&f.a);
 	map(vm, passing, VA);
 	for (unsigned int i = 0; i < 3; i++)
 		mm_bo_put(hidden[i]);
