@@ -166,6 +166,7 @@ static void odd_hello(struct program *p, struct input *in)
 	}
 	h[0].major = below(in, 2) ? DX_KFD_MAJOR : DX_DRM_MAJOR;
 	h[0].minor = below(in, 130);
+	h[0].file = below(in, 2) ? 0 : some_file(p, in);
 	snprintf(h[0].name, sizeof(h[0].name), "%s",
 		 (const char *[]){ "status", "runtime", "file:/x", "" }[below(in, 4)]);
 	scribble(in, h, sizeof(h[0]));
