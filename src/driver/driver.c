@@ -14,6 +14,7 @@
 
 /* A power of two. A program has about twenty files of a machine with sixteen GPUs. */
 #define FILE_BUCKETS 64
+#define MAX_OPEN_FILES 1024 /* of one client, of either kind, unless the machine says */
 
 struct driver {
 	struct machine *machine;
@@ -26,6 +27,9 @@ struct driver {
 	unsigned int n_clients, n_files;
 };
 
+/* What a client's open files are counted as. */
+enum { QUOTA_FILES, QUOTA_EXPORTS, N_FILE_QUOTAS };
+
 struct driver_client {
 	struct driver *driver;
 	struct vkf_list link;   /* protected by driver.lock */
@@ -36,6 +40,7 @@ struct driver_client {
 	char comm[16];
 	struct machine_client *hw;
 	struct vkf_mutex lock;             /* rank CLIENT: making @kfd */
+	unsigned int n_open[N_FILE_QUOTAS]; /* protected by driver.lock */
 	_Atomic(struct kfd_process *) kfd; /* from the first open of /dev/kfd to the client's end */
 };
 
@@ -267,19 +272,42 @@ static int open_drm(struct driver_client *c, unsigned int minor, struct driver_f
 }
 
 /* It has a number from here on, and can be found. */
-static void file_publish(struct driver_client *c, struct driver_file *f)
+static unsigned int quota_of(const struct driver_file *f)
 {
+	return f->kind == FILE_DMABUF ? QUOTA_EXPORTS : QUOTA_FILES;
+}
+
+/* The files of which one more may be open. */
+static uint64_t file_quota(const struct driver *d, unsigned int kind)
+{
+	const struct machine_knobs *knobs = &machine_profile(d->machine)->knobs;
+	uint64_t quota = knobs->quota[kind == QUOTA_EXPORTS ? MACHINE_QUOTA_EXPORTS :
+							      MACHINE_QUOTA_FILES];
+
+	return quota ? quota : MAX_OPEN_FILES;
+}
+
+/* Return: 0, or -EMFILE when its opener has too many of them. */
+static int file_publish(struct driver_client *c, struct driver_file *f)
+{
+	unsigned int kind = quota_of(f);
 	struct driver *d = c->driver;
+	int r = -EMFILE;
 
 	f->driver = d;
 	f->client = c->id;
 	vkf_ref_init(&f->ref);
 	vkf_ref_init(&f->fds);
 	vkf_mutex_lock(&d->lock);
-	f->id = d->next_id++;
-	vkf_list_add_tail(&f->link, bucket(d, f->id));
-	d->n_files++;
+	if (c->n_open[kind] < file_quota(d, kind)) {
+		f->id = d->next_id++;
+		vkf_list_add_tail(&f->link, bucket(d, f->id));
+		d->n_files++;
+		c->n_open[kind]++;
+		r = 0;
+	}
 	vkf_mutex_unlock(&d->lock);
+	return r;
 }
 
 int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
@@ -298,23 +326,30 @@ int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 		vkf_free(f);
 		return r;
 	}
-	file_publish(c, f);
-	*ret_file = f;
-	return 0;
+	r = file_publish(c, f);
+	if (r)
+		driver_file_put(f);
+	else
+		*ret_file = f;
+	return r;
 }
 
 int driver_open_dmabuf(struct driver_client *c, struct machine_dmabuf *dmabuf,
 		       struct driver_file **ret_file)
 {
 	struct driver_file *f = vkf_zalloc(sizeof(*f));
+	int r;
 
 	if (!f)
 		return -ENOMEM;
 	f->kind = FILE_DMABUF;
 	f->dmabuf = machine_dmabuf_get(dmabuf);
-	file_publish(c, f);
-	*ret_file = f;
-	return 0;
+	r = file_publish(c, f);
+	if (r)
+		driver_file_put(f);
+	else
+		*ret_file = f;
+	return r;
 }
 
 int driver_open_smi(struct driver_client *c, struct kfd_smi *smi, struct driver_file **ret_file)
@@ -360,10 +395,18 @@ void driver_file_drop(struct driver_file *f)
 void driver_close(struct driver_file *f)
 {
 	struct driver *d = f->driver;
+	struct driver_client *c;
 
 	vkf_mutex_lock(&d->lock);
 	vkf_list_del(&f->link);
 	d->n_files--;
+	/* Its opener may be long gone. */
+	vkf_list_for_each(c, &d->clients, link) {
+		if (c->id == f->client) {
+			c->n_open[quota_of(f)]--;
+			break;
+		}
+	}
 	vkf_mutex_unlock(&d->lock);
 	driver_file_put(f);
 }

@@ -182,6 +182,8 @@ int machine_client_create(struct machine *m, const struct machine_regions *regio
 		.pt_base = regions->pt,
 		.pt_tables = regions->pt_tables,
 		.arena_bytes = regions->arena_bytes,
+		.max_buffers = m->profile.knobs.quota[MACHINE_QUOTA_BUFFERS],
+		.max_mappings = m->profile.knobs.quota[MACHINE_QUOTA_MAPPINGS],
 		.ops = &client_ops,
 		.number = regions->number,
 	};

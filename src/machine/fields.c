@@ -26,6 +26,7 @@ static const char *const evict_words[] = { "lru", "longest-run", "largest", "non
 
 #define MIN_VRAM VKF_MIB(32)
 #define MAX_BYTES (UINT64_C(1) << 46)
+#define MAX_QUOTA (UINT64_C(1) << 24)
 
 const struct machine_field machine_gpu_fields[] = {
 	GPU("vram", MACHINE_BYTES, vram, MIN_VRAM, MAX_BYTES),
@@ -74,6 +75,10 @@ const struct machine_field machine_knob_fields[] = {
 	KNOB("policy.evict", MACHINE_CHOICE, knobs.evict, 0, 3, .words = evict_words),
 	KNOB("limit.system", MACHINE_BYTES, knobs.system_limit, VKF_MIB(1), MAX_BYTES),
 	KNOB("limit.ttm", MACHINE_BYTES, knobs.ttm_limit, VKF_MIB(1), MAX_BYTES),
+	KNOB("quota.buffers", MACHINE_U64, knobs.quota[MACHINE_QUOTA_BUFFERS], 1, MAX_QUOTA),
+	KNOB("quota.mappings", MACHINE_U64, knobs.quota[MACHINE_QUOTA_MAPPINGS], 1, MAX_QUOTA),
+	KNOB("quota.files", MACHINE_U64, knobs.quota[MACHINE_QUOTA_FILES], 1, MAX_QUOTA),
+	KNOB("quota.exports", MACHINE_U64, knobs.quota[MACHINE_QUOTA_EXPORTS], 1, MAX_QUOTA),
 	KNOB("seed", MACHINE_U64, knobs.seed, 0, UINT64_MAX),
 	{ NULL },
 };

@@ -294,6 +294,12 @@ static int read_policy(const json_t *root, const json_t *value, struct machine_p
 	return read_group("policy", value, m, err);
 }
 
+static int read_quota(const json_t *root, const json_t *value, struct machine_profile *m,
+		      struct machine_err *err)
+{
+	return read_group("quota", value, m, err);
+}
+
 /* Read in this order, whatever the order in the file: hives name GPUs. */
 static const struct {
 	const char *key;
@@ -304,7 +310,8 @@ static const struct {
 	{ "sockets", read_sockets, true }, { "board", NULL, false },
 	{ "gpus", read_gpus, true },   { "hives", read_hives, false },
 	{ "kfd", read_kfd, false },    { "limit", read_limit, false },
-	{ "policy", read_policy, false }, { "faults", read_faults, false },
+	{ "policy", read_policy, false }, { "quota", read_quota, false },
+	 { "faults", read_faults, false },
 };
 
 /* Every key is a section or a knob without a dot. */

@@ -81,11 +81,21 @@ struct machine_gpu {
 	uint64_t bar_base, bar_bytes;
 };
 
+enum machine_quota {
+	MACHINE_QUOTA_BUFFERS,
+	MACHINE_QUOTA_MAPPINGS,
+	MACHINE_QUOTA_FILES,   /* open devices */
+	MACHINE_QUOTA_EXPORTS, /* open dma-bufs that it made */
+	MACHINE_N_QUOTAS
+};
+
 /* Knobs of the driver that a user may want to turn. Zero means the kernel's own value. */
 struct machine_knobs {
 	bool map_transactional;          /* kfd.map = transactional */
 	char engine[16];                 /* process (default), thread, none */
 	uint64_t system_limit, ttm_limit; /* bytes; 0 = computed from RAM as Linux 6.12 does */
+	/* Of one client; 0 = more than any program has. */
+	uint64_t quota[MACHINE_N_QUOTAS];
 	unsigned int max_queues;         /* of one device: 4096 */
 	/* policy.vram_limit: what VRAM buffers are counted against, all together or each. */
 	enum { MACHINE_VRAM_KERNEL, MACHINE_VRAM_OVERCOMMIT } vram_limit;

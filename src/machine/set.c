@@ -21,6 +21,7 @@ const char *const machine_set_keys[] = {
 	"socket.mem_width_bits",
 	"socket_distance",  "kfd.map",		 "kfd.max_queues",   "engine",
 	"limit.system",	    "limit.ttm",	 "policy.vram_limit", "policy.evict",
+	"quota.buffers",    "quota.mappings",	 "quota.files",	     "quota.exports",
 	"seed",
 	"fault.<point>.<key>",
 	NULL,

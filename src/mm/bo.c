@@ -80,10 +80,15 @@ static bool is_evictable(const struct mm_bo *bo)
 static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
 			    const struct mm_bo_params *params, uint64_t size)
 {
-	struct mm_bo *bo = vkf_zalloc(sizeof(*bo));
+	struct mm_bo *bo;
 
-	if (!bo)
+	if (!vkf_budget_take(&client->buffers))
 		return NULL;
+	bo = vkf_zalloc(sizeof(*bo));
+	if (!bo) {
+		vkf_budget_give(&client->buffers);
+		return NULL;
+	}
 	vkf_ref_init(&bo->ref);
 	bo->kind = params->kind;
 	bo->client = client;
@@ -236,6 +241,7 @@ err_free:
 	mm_resv_fini(&bo->own_resv);
 	mm_vm_put(bo->vm);
 	vkf_free(bo);
+	vkf_budget_give(&client->buffers);
 	return r;
 }
 
@@ -301,6 +307,7 @@ static void bo_free(struct mm_bo *bo)
 	leave_client(bo);
 	mm_vm_put(bo->vm);
 	vkf_free(bo);
+	vkf_budget_give(&client->buffers);
 	died(client);
 }
 
@@ -478,8 +485,22 @@ int mm_bo_validate_fallback_locked(struct mm_bo *bo, const struct mm_op *op)
 	return validate_in(bo, &gtt, op);
 }
 
-/* Where it belongs, and there: locked alone, for whatever comes next. */
-static int validate_and_wait(struct mm_bo *bo, struct mm_lock_ctx *ctx, bool interruptible)
+/* What is to be pinned and wished for one range must have it now; see amdgpu_bo_pin(). */
+static int join_pieces(struct mm_bo *bo, const struct mm_op *op)
+{
+	struct mm_placement one = bo->placement;
+
+	mm_resv_assert_held(bo->resv);
+	if (!is_evictable(bo) || !one.contiguous || !mm_bo_in_vram(bo) ||
+	    mm_resource_is_one_range(&bo->res))
+		return 0;
+	one.one_range = true;
+	return mm_bo_move_locked(bo, bo->res.man, &one, op, MM_MOVE_KEEP_OLD);
+}
+
+/* Where it belongs, and there: locked alone, for whatever comes next, which may be a pin. */
+static int validate_and_wait(struct mm_bo *bo, struct mm_lock_ctx *ctx, bool interruptible,
+			     bool to_pin)
 {
 	const struct mm_op op = {
 		.locks = ctx, .asker = bo->client, .interruptible = interruptible
@@ -490,6 +511,8 @@ static int validate_and_wait(struct mm_bo *bo, struct mm_lock_ctx *ctx, bool int
 		r = mm_lock_ctx_lock(ctx, bo->resv, 0);
 		if (!r)
 			r = mm_bo_validate_locked(bo, &op);
+		if (!r && to_pin)
+			r = join_pieces(bo, &op);
 	} while (mm_lock_ctx_retry(ctx, r));
 	if (r)
 		return r;
@@ -503,7 +526,7 @@ int mm_bo_validate(struct mm_bo *bo, bool interruptible)
 	int r;
 
 	mm_lock_ctx_init(&ctx, interruptible);
-	r = validate_and_wait(bo, &ctx, interruptible);
+	r = validate_and_wait(bo, &ctx, interruptible, false);
 	mm_lock_ctx_fini(&ctx);
 	return r;
 }
@@ -526,7 +549,7 @@ int mm_bo_pin(struct mm_bo *bo)
 	if (bo->kind == MM_BO_USERPTR)
 		return -EPERM;
 	mm_lock_ctx_init(&ctx, false);
-	r = validate_and_wait(bo, &ctx, false);
+	r = validate_and_wait(bo, &ctx, false, true);
 	if (!r)
 		pin_locked(bo);
 	mm_lock_ctx_fini(&ctx);

@@ -39,7 +39,7 @@ struct mm_bo_params {
 	uint64_t user_addr;     /* USERPTR: page-aligned address in the client */
 	uint64_t bar_offset;    /* BAR: offset in the client's BAR region */
 	uint64_t bar_bus;       /* BAR: its bus address */
-	bool contiguous;        /* VRAM: try one range first */
+	bool contiguous;        /* VRAM: try one range first; pinned, it is in one range */
 	bool cpu_access;        /* VRAM: prefer the visible part */
 	bool charge_as_gtt;     /* VRAM|GTT asked for together: placed in VRAM, charged as GTT */
 	struct mm_vm *vm;       /* share its reservation, for life ("always valid"); NULL: do not */

@@ -359,7 +359,7 @@ static bool adds_up(uint64_t in_use, uint64_t known, bool idle)
 
 static const char *check_bos(const struct mm_client *client, uint64_t *ret_n_mappings)
 {
-	uint64_t windows = 0, n_users = 0;
+	uint64_t windows = 0, n_users = 0, n = 0;
 	const struct mm_bo *bo;
 	const struct mm_mapping *m;
 
@@ -370,9 +370,11 @@ static const char *check_bos(const struct mm_client *client, uint64_t *ret_n_map
 			return why;
 		windows += blocks_bytes(bo->window);
 		n_users += bo->kind == MM_BO_USERPTR;
+		n++;
 		vkf_list_for_each(m, &bo->mappings, of_bo)
 			(*ret_n_mappings)++;
 	}
+	CHECK(n == vkf_budget_used(&client->buffers), "buffers are not as many as were counted");
 	CHECK(windows == client->arena.size - client->arena.n_free,
 	      "the arena has given out more or less than its buffers' windows");
 	CHECK(n_users == client->userptrs.n && vkf_ranges_valid(&client->userptrs),
@@ -396,7 +398,7 @@ static uint64_t count_with_bo(const struct mm_vm *vm)
 
 static const char *check_client(const struct mm_client *client, bool idle)
 {
-	uint64_t of_bos = 0, of_vms = 0, tables = 0;
+	uint64_t of_bos = 0, of_vms = 0, tables = 0, n = 0;
 	const char *why = check_bos(client, &of_bos);
 	struct mm_vm *vm;
 
@@ -404,11 +406,14 @@ static const char *check_client(const struct mm_client *client, bool idle)
 		if (!why)
 			why = check_vm(vm);
 		of_vms += count_with_bo(vm);
+		n += vm->va.ranges.n + vm->lists.n[MM_VM_FREED];
 		tables += vm->pt.n_tables;
 	}
 	if (why)
 		return why;
 	CHECK(of_bos == of_vms, "buffers and VMs have not the same mappings");
+	CHECK(n == vkf_budget_used(&client->mappings),
+	      "mappings are not as many as were counted");
 	CHECK(idle ? tables == client->n_pt_used : tables <= client->n_pt_used,
 	      "a page table of the region is lost");
 	return NULL;

@@ -6,6 +6,8 @@
 #include "base/env.h"
 #include "mm/private.h"
 
+#define MAX_OBJECTS (UINT64_C(1) << 24)
+
 static int init_spaces(struct mm_client *client)
 {
 	const struct mm_client_config *config = &client->config;
@@ -39,6 +41,9 @@ int mm_client_create(struct mm_system *system, const struct mm_client_config *co
 		vkf_free(client);
 		return r;
 	}
+	vkf_budget_init(&client->buffers, config->max_buffers ? config->max_buffers : MAX_OBJECTS);
+	vkf_budget_init(&client->mappings,
+			config->max_mappings ? config->max_mappings : MAX_OBJECTS);
 	vkf_ref_init(&client->ref);
 	client->system = system;
 	vkf_mutex_init(&client->lock, VKF_RANK_MM_CLIENT);
@@ -72,6 +77,7 @@ void mm_client_put(struct mm_client *client)
 	if (!vkf_ref_put(&client->ref))
 		return;
 	VKF_ASSERT(client->n_pt_used == 0 && vkf_list_empty(&client->bos));
+	VKF_ASSERT(!vkf_budget_used(&client->buffers) && !vkf_budget_used(&client->mappings));
 	vkf_mutex_lock(&system->lock);
 	vkf_list_del(&client->link);
 	vkf_mutex_unlock(&system->lock);

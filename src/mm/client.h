@@ -54,6 +54,8 @@ struct mm_client_config {
 	void *pt_base;          /* table 0 is never used */
 	uint32_t pt_tables;
 	uint64_t arena_bytes;
+	/* 0: more than any program has. Dying buffers count; beyond it, making one is -ENOMEM. */
+	uint64_t max_buffers, max_mappings;
 	const struct mm_client_ops *ops;
 	void *cookie;
 	uint32_t number;        /* by which traces know it; 0: by none */

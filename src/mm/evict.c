@@ -85,6 +85,8 @@ static bool is_valuable(const struct search *s, const struct mm_bo *bo)
 		return false;
 	if (vkf_wwlock_is_mine(&bo->resv->lock))
 		return false;
+	if (!mm_resource_is_within(&bo->res, s->placement))
+		return false;
 	return !s->placement->cpu_access || bo->res.visible;
 }
 

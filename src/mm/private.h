@@ -13,6 +13,7 @@
  * Who holds whom: a VM and a buffer hold their client, a mapping holds its buffer.
  * Devices and the system outlive all of them.
  */
+#include "base/budget.h"
 #include "base/lock.h"
 #include "base/ref.h"
 #include "base/tree.h"
@@ -64,6 +65,8 @@ struct mm_client {
 	struct vkf_ref ref;
 	struct mm_system *system;
 	struct mm_client_config config;
+	struct vkf_budget buffers;
+	struct vkf_budget mappings;     /* taken with @lock held */
 	struct vkf_list link;           /* protected by system.lock */
 
 	struct vkf_mutex lock;          /* rank MM_CLIENT */

@@ -155,6 +155,21 @@ void mm_manager_touch_bulk(struct mm_manager *man, struct mm_lru_bulk *bulk)
 	vkf_mutex_unlock(&man->lock);
 }
 
+bool mm_resource_is_within(const struct mm_resource *res, const struct mm_placement *placement)
+{
+	const struct mm_buddy_block *block = res->blocks;
+
+	if (!placement->start && !placement->end)
+		return true;
+	for (; block; block = block->next) {
+		uint64_t end = block->offset + (UINT64_C(1) << (block->order + res->shift));
+
+		if (end > placement->start && (!placement->end || block->offset < placement->end))
+			return true;
+	}
+	return false;
+}
+
 /* Take in the next block, and all that follow it without a gap. */
 static void walk_load(struct mm_walk *w)
 {
@@ -175,6 +190,14 @@ void mm_walk_resource(struct mm_walk *w, const struct mm_resource *res)
 {
 	*w = (struct mm_walk){ .next = res->blocks, .base = res->base, .shift = res->shift };
 	walk_load(w);
+}
+
+bool mm_resource_is_one_range(const struct mm_resource *res)
+{
+	struct mm_walk w;
+
+	mm_walk_resource(&w, res);
+	return w.left == res->bytes;
 }
 
 void mm_walk_range(struct mm_walk *w, uint64_t addr, uint64_t bytes)

@@ -85,6 +85,10 @@ void mm_manager_usage(struct mm_manager *man, uint64_t *ret_used);
 /* As an object of that name. */
 void mm_manager_print(struct mm_manager *man, const char *name, struct mm_print *p);
 
+/* Its addresses follow one another without a gap. */
+bool mm_resource_is_one_range(const struct mm_resource *res);
+/* Part of it lies within the bounds of @placement. */
+bool mm_resource_is_within(const struct mm_resource *res, const struct mm_placement *placement);
 /* May be evicted from now on, or not any more. */
 void mm_resource_make_evictable(struct mm_resource *res, struct mm_bo *bo,
 				enum mm_lru_priority priority);

@@ -71,6 +71,19 @@ static int check_holders(const struct change *c)
 	return 0;
 }
 
+/* The client's lock is held, so nobody else of it makes one meanwhile. */
+static uint64_t n_coming(const struct mm_va_plan *plan)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct mm_va_step *s = &plan->steps[i];
+
+		n += (s->node != NULL) + (s->prev != NULL) + (s->next != NULL);
+	}
+	return n;
+}
+
 static int make_plan(struct change *c) VKF_REQUIRES(c->vm->lock)
 {
 	const struct mm_vm_change *req = c->req;
@@ -91,6 +104,8 @@ static int make_plan(struct change *c) VKF_REQUIRES(c->vm->lock)
 	if (r)
 		return r;
 	r = check_holders(c);
+	if (!r && !vkf_budget_has(&c->vm->client->mappings, n_coming(&c->plan)))
+		r = -ENOMEM;
 	if (r)
 		mm_va_plan_fini(&c->plan);
 	return r;

@@ -70,6 +70,8 @@ VKF_NO_TS static int lock_resvs(struct mm_lock_ctx *ctx, struct mm_bo *bo,
 
 VKF_NO_TS static int make_mappings(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n)
 {
+	if (n && !vkf_budget_has(&parts[0].vm->client->mappings, n))
+		return -ENOMEM;
 	for (unsigned int i = 0; i < n; i++) {
 		struct mm_map_part *part = &parts[i];
 		int r = mm_vm_check_map(part->vm, bo, part->va, &part->attr);

@@ -90,6 +90,7 @@ void mm_mapping_init(struct mm_mapping *m, struct mm_vm *vm)
 	struct mm_bo *bo = mm_mapping_bo(m);
 
 	m->vm = vm;
+	vkf_budget_spend(&vm->client->mappings);
 	vkf_list_init(&m->of_bo);
 	mm_vm_node_init(&m->state, bo && !bo->vm ? MM_VM_OWN : MM_VM_SHARED);
 	m->last_update = NULL;
@@ -117,7 +118,10 @@ VKF_NO_TS void mm_mapping_enter_locked(struct mm_mapping *m, struct mm_fence *f)
 
 void mm_mapping_free(struct mm_mapping *m)
 {
+	struct mm_client *client = m->vm->client;
+
 	mm_fence_put(m->last_update);
+	vkf_budget_give(&client->mappings);
 	mm_bo_put(mm_mapping_bo(m));
 	vkf_free(m);
 }

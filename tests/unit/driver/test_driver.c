@@ -1004,6 +1004,59 @@ static void a_queues_units_are_dealt_out_to_its_engines(void **state)
 	assert_int_equal(a.ctrl->queue[0].cu_mask[7], 1);
 }
 
+static void take_mm(void *cookie, int32_t pid, const char *comm, struct mm_client *mm)
+{
+	if (pid == 100)
+		*(struct mm_client **)cookie = mm;
+}
+
+static void a_program_may_have_so_many_files_and_exports(void **state)
+{
+	static const char *const sets[] = { "gpu.vram=1GiB", "quota.files=3", "quota.exports=1" };
+	const struct mm_bo_params params = { .kind = MM_BO_GTT, .size = 4096 };
+	struct machine_dmabuf_config config = { .gpu = 0 };
+	struct driver_file *f[4], *e[2], *of_b;
+	struct machine_dmabuf *dmabuf;
+	struct mm_client *mm = NULL;
+	struct space b;
+
+	close_space(&a);
+	driver_destroy(d);
+	capture_load("mi210x2", sets, 3, &profile);
+	assert_int_equal(driver_create(&profile, &d), 0);
+	open_space(&a, 100, "first");
+	open_space(&b, 101, "second");
+	f[0] = open_file(a.c, MACHINE_KFD_MAJOR, 0);
+	f[1] = open_file(a.c, MACHINE_DRM_MAJOR, 128);
+	f[2] = open_file(a.c, MACHINE_DRM_MAJOR, 129);
+	f[3] = NULL;
+	assert_int_equal(driver_open(a.c, MACHINE_KFD_MAJOR, 0, &f[3]), -EMFILE);
+	assert_int_equal(driver_open(a.c, MACHINE_DRM_MAJOR, 128, &f[3]), -EMFILE);
+	assert_null(f[3]);
+	assert_int_equal(driver_n_files(d), 3);
+	of_b = open_file(b.c, MACHINE_KFD_MAJOR, 0);
+	driver_close(f[1]);
+	f[1] = open_file(a.c, MACHINE_DRM_MAJOR, 128);
+	/* dma-bufs are counted by themselves. */
+	driver_for_each_mm(d, take_mm, &mm);
+	assert_int_equal(mm_bo_create(mm, machine_device(driver_machine(d), 0), &params,
+				      &config.bo), 0);
+	assert_int_equal(machine_dmabuf_create(driver_machine(d), &config, &dmabuf), 0);
+	assert_int_equal(driver_open_dmabuf(a.c, dmabuf, &e[0]), 0);
+	assert_int_equal(driver_open_dmabuf(a.c, dmabuf, &e[1]), -EMFILE);
+	assert_int_equal(driver_n_files(d), 5);
+	driver_close(e[0]);
+	assert_int_equal(driver_open_dmabuf(a.c, dmabuf, &e[1]), 0);
+	driver_close(e[1]);
+	machine_dmabuf_put(dmabuf);
+	mm_bo_put(config.bo);
+	/* One that outlives its program is nobody's. */
+	close_space(&b);
+	driver_close(of_b);
+	for (unsigned int i = 0; i < 3; i++)
+		driver_close(f[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1036,6 +1089,7 @@ int main(void)
 		T(interrupts_reach_the_process_and_the_log),
 		T(who_waits_for_a_hung_engine_holds_nobody_else),
 		T(a_client_goes_without_waiting_for_its_engine),
+		T(a_program_may_have_so_many_files_and_exports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,11 +79,15 @@ static void driver_knobs_come_from_the_file(void **state)
 				      ", \"kfd\": { \"map\": \"transactional\", \"max_queues\": 7 }"
 				      ", \"engine\": \"thread\", \"limit\": { \"ttm\": \"2MiB\" }"
 				      ", \"policy\": { \"vram_limit\": \"overcommit\" }"
+				      ", \"quota\": { \"buffers\": 7, \"exports\": \"0x10\" }"
 				      ", \"faults\": [ \"mm.map:arg=1,errno=EIO\" ]"
 				      ", \"seed\": \"0xffffffffffffffff\"")), 0);
 	assert_true(m.knobs.map_transactional);
 	assert_int_equal(m.knobs.max_queues, 7);
 	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_OVERCOMMIT);
+	assert_int_equal(m.knobs.quota[MACHINE_QUOTA_BUFFERS], 7);
+	assert_int_equal(m.knobs.quota[MACHINE_QUOTA_EXPORTS], 16);
+	assert_int_equal(m.knobs.quota[MACHINE_QUOTA_FILES], 0);
 	assert_string_equal(m.knobs.engine, "thread");
 	assert_int_equal(m.knobs.ttm_limit, VKF_MIB(2));
 	assert_int_equal(m.knobs.n_faults, 1);

@@ -63,7 +63,8 @@ static void every_kind_of_knob_can_be_set(void **state)
 			      "socket.0.cores=2", "kfd.map=transactional", "engine=none",
 			      "limit.system=1GiB", "limit.ttm=2GiB", "seed=0x2a", "gpu.pcie_speed=2.5",
 			      "kfd.max_queues=12", "socket_distance=21",
-			      "policy.vram_limit=overcommit"), 0);
+			      "policy.vram_limit=overcommit", "quota.buffers=1", "quota.mappings=2",
+			      "quota.files=3", "quota.exports=4"), 0);
 	assert_false(m.gpus[0].p2p || m.gpus[1].p2p);
 	assert_false(m.gpus[0].pcie_atomics);
 	assert_true(m.gpus[1].pcie_atomics);
@@ -78,6 +79,8 @@ static void every_kind_of_knob_can_be_set(void **state)
 	assert_int_equal(m.knobs.max_queues, 12);
 	assert_int_equal(m.socket_distance, 21);
 	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_OVERCOMMIT);
+	for (unsigned int i = 0; i < MACHINE_N_QUOTAS; i++)
+		assert_int_equal(m.knobs.quota[i], i + 1);
 	assert_int_equal(LOAD("policy.vram_limit=overcommit", "policy.vram_limit=kernel"), 0);
 	assert_int_equal(m.knobs.vram_limit, MACHINE_VRAM_KERNEL);
 }
@@ -140,6 +143,8 @@ static void what_is_wrong_is_refused_with_a_line_that_says_where(void **state)
 		{ "policy.vram_limit=0",
 		  "policy.vram_limit: unknown value \"0\"; expected one of: kernel, overcommit" },
 		{ "policy.evict=oldest", "expected one of: lru, longest-run, largest, none" },
+		{ "quota.files=0", "quota.files: expected 1 to 16777216, got 0" },
+		{ "quota.file=1", "did you mean \"quota.files\"?" },
 		{ "kfd.mpa=kernel", "did you mean \"kfd.map\"?" },
 		{ "sede=1", "did you mean \"seed\"?" },
 		{ "seed=-1", "seed: expected a number" },

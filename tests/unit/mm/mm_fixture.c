@@ -49,6 +49,8 @@ int mm_fixture_client_init(struct mm_fixture *f, struct mm_fixture_client *c)
 	struct mm_client_config config = {
 		.pt_tables = f->config.pt_tables ? f->config.pt_tables : 256,
 		.arena_bytes = f->config.arena ? f->config.arena : VKF_GIB(1024),
+		.max_buffers = f->config.max_buffers,
+		.max_mappings = f->config.max_mappings,
 		.ops = &client_ops,
 		.cookie = c,
 	};

@@ -29,6 +29,7 @@ struct mm_fixture_config {
 	bool delay;
 	unsigned int policy;          /* enum mm_evict_policy */
 	bool overcommit;
+	uint64_t max_buffers, max_mappings; /* of each client */
 };
 
 struct mm_fixture_client {

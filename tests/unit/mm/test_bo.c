@@ -345,6 +345,55 @@ static void what_is_a_clients_own_is_not_pinned(void **state)
 	mm_bo_put(gtt);
 }
 
+/* All of VRAM in pages, every second one free. */
+static struct mm_resource page[VKF_MIB(32) / VKF_PAGE_SIZE];
+
+static void fragment(void)
+{
+	const struct mm_placement table = mm_placement_of_table();
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(page); i++)
+		assert_int_equal(mm_manager_alloc(&f.dev[0]->vram.man, &table, VKF_PAGE_SIZE,
+						  &page[i]), 0);
+	for (unsigned int i = 1; i < VKF_ARRAY_SIZE(page); i += 2)
+		mm_resource_free(&page[i]);
+}
+
+static void pinned_it_is_in_one_range_if_it_was_to_be(void **state)
+{
+	const struct mm_bo_params wish = {
+		.kind = MM_BO_VRAM, .size = 4 * VKF_PAGE_SIZE, .contiguous = true
+	};
+	const struct mm_fixture_config config = { .vram = VKF_MIB(32) };
+	struct mm_bo *bo, *plain;
+
+	teardown(state);
+	mm_fixture_init(&f, &config);
+	fragment();
+	assert_int_equal(mm_bo_create(f.a.mm, f.dev[0], &wish, &bo), 0);
+	plain = mm_fixture_bo(&f, MM_BO_VRAM, 4 * VKF_PAGE_SIZE);
+	assert_false(mm_resource_is_one_range(&bo->res));
+	assert_int_equal(mm_bo_pin(bo), -ENOMEM);
+	assert_true(mm_lru_has(&bo->res.lru));
+	assert_int_equal(f.dev[0]->quota.pinned, 0);
+	/* Nobody asked that of this one. */
+	assert_int_equal(mm_bo_pin(plain), 0);
+	assert_false(mm_resource_is_one_range(&plain->res));
+	mm_bo_unpin(plain);
+	for (unsigned int i = 4000; i < 4032; i += 2)
+		mm_resource_free(&page[i]);
+	assert_int_equal(mm_bo_pin(bo), 0);
+	assert_true(mm_resource_is_one_range(&bo->res));
+	assert_true(mm_bo_in_vram(bo));
+	assert_int_equal(f.dev[0]->quota.pinned, 4 * VKF_PAGE_SIZE);
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(page); i++)
+		mm_resource_free(&page[i]);
+	mm_fixture_check(&f);
+	mm_bo_unpin(bo);
+	mm_bo_put(bo);
+	mm_bo_put(plain);
+}
+
 static void use_moves_a_buffer_to_the_end_of_its_lru_list(void **state)
 {
 	struct mm_bo *a = mm_fixture_bo(&f, MM_BO_VRAM, 4096);
@@ -380,6 +429,7 @@ int main(void)
 		TEST(a_pinned_buffer_is_in_no_lru_list_and_counts_as_pinned),
 		TEST(a_buffer_freed_while_pinned_is_not_counted_any_more),
 		TEST(what_is_a_clients_own_is_not_pinned),
+		TEST(pinned_it_is_in_one_range_if_it_was_to_be),
 		TEST(use_moves_a_buffer_to_the_end_of_its_lru_list),
 	};
 

@@ -72,6 +72,9 @@ static void managers_that_do_not_add_up(void **state)
 	BREAK(f.a.mm->arena.n_free, 4096,
 	      "the arena has given out more or less than its buffers' windows");
 	BREAK(f.a.mm->n_pt_used, 1, "a page table of the region is lost");
+	BREAK(f.dev[0]->quota.bad, 4096, "bad pages in the limit are not those of VRAM");
+	BREAK(f.a.mm->buffers.used, 1, "buffers are not as many as were counted");
+	BREAK(f.a.mm->mappings.used, 1, "mappings are not as many as were counted");
 }
 
 static void entries_that_lead_elsewhere(void **state)

@@ -176,6 +176,45 @@ static void clients_have_windows_and_tables_of_their_own(void **state)
 	mm_bo_put(of_a);
 }
 
+static void buffers_and_mappings_beyond_the_quota_are_enomem(void **state)
+{
+	struct mm_fixture_config config = { .max_buffers = 3, .max_mappings = 2 };
+	const struct mm_bo_params params = { .kind = MM_BO_GTT, .size = VKF_PAGE_SIZE };
+	const struct mm_pte_attr attr = { .writeable = true };
+	struct mm_fixture_client b;
+	struct mm_bo *bo[3], *other = NULL;
+	struct mm_mapping *m[3];
+	struct mm_vm *vm;
+
+	mm_fixture_fini(&f);
+	mm_fixture_init(&f, &config);
+	assert_int_equal(mm_fixture_client_init(&f, &b), 0);
+	vm = mm_fixture_vm(&f, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		bo[i] = mm_fixture_bo(&f, MM_BO_GTT, VKF_PAGE_SIZE);
+	assert_int_equal(mm_bo_create(f.a.mm, f.dev[0], &params, &other), -ENOMEM);
+	assert_null(other);
+	/* Nobody else's. */
+	assert_int_equal(mm_bo_create(b.mm, f.dev[0], &params, &other), 0);
+	mm_bo_put(other);
+	for (unsigned int i = 0; i < 2; i++)
+		m[i] = mm_fixture_map(vm, bo[i], VKF_GIB(1 + i));
+	assert_int_equal(mm_vm_map(vm, bo[2], (vkf_gpuva){ VKF_GIB(3) }, &attr, &m[2]), -ENOMEM);
+	/* A refused one costs nothing. */
+	assert_int_equal(mm_vm_map(vm, bo[2], (vkf_gpuva){ 0 }, &attr, &m[2]), -EINVAL);
+	assert_int_equal(mm_vm_unmap(m[0], NULL), 0);
+	assert_int_equal(mm_vm_map(vm, bo[2], (vkf_gpuva){ VKF_GIB(2) }, &attr, &m[0]), -EINVAL);
+	m[0] = mm_fixture_map(vm, bo[2], VKF_GIB(3));
+	mm_fixture_check(&f);
+	mm_bo_put(bo[0]);
+	bo[0] = mm_fixture_bo(&f, MM_BO_GTT, VKF_PAGE_SIZE);
+	for (unsigned int i = 0; i < 3; i++)
+		mm_bo_put(bo[i]);
+	/* Mapped ones are there yet. */
+	assert_int_equal(vkf_budget_used(&f.a.mm->buffers), 2);
+	mm_fixture_client_fini(&b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -188,6 +227,7 @@ int main(void)
 		TEST(a_buffer_may_outlive_its_client_and_is_not_punched_then),
 		TEST(a_client_that_goes_waits_for_fences_of_dying_buffers),
 		TEST(clients_have_windows_and_tables_of_their_own),
+		TEST(buffers_and_mappings_beyond_the_quota_are_enomem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,26 @@ static void what_the_cpu_need_not_see_goes_out_of_its_sight(void **state)
 	mm_bo_put(seen);
 }
 
+static void who_is_out_of_bounds_need_not_leave(void **state)
+{
+	struct mm_placement low = { .end = VKF_MIB(64) };
+	const struct mm_op op = { .asker = b.mm };
+	struct mm_bo *high = create(&f.a, BIG), *mid = create(&f.a, BIG), *bottom;
+	struct mm_resource res = { 0 };
+
+	/* From the top: @high, @mid, and the last one, the only one below 56 MiB. */
+	bottom = create(&f.a, VKF_MIB(48) - VKF_PAGE_SIZE);
+	assert_true(bottom->res.blocks->offset < VKF_MIB(64));
+	low.end = VKF_MIB(16);
+	assert_int_equal(mm_place(&f.dev[0]->vram.man, &low, VKF_MIB(14), &op, &res), 0);
+	assert_true(mm_bo_in_vram(high) && mm_bo_in_vram(mid) && in_gtt(bottom));
+	mm_client_evicted(f.a.mm);
+	mm_resource_free(&res);
+	mm_bo_put(high);
+	mm_bo_put(mid);
+	mm_bo_put(bottom);
+}
+
 static void an_evicted_client_comes_back_where_it_was(void **state)
 {
 	struct mm_bo *bo = create(&f.a, BIG), *other;
@@ -517,6 +537,7 @@ int main(void)
 		TEST(what_is_pinned_stays),
 		TEST(only_who_sees_the_cpu_part_makes_room_in_it),
 		TEST(what_the_cpu_need_not_see_goes_out_of_its_sight),
+		TEST(who_is_out_of_bounds_need_not_leave),
 		TEST(an_evicted_client_comes_back_where_it_was),
 		TEST(restoring_evicts_others_in_turn),
 		TEST(without_room_it_comes_back_in_system_memory),

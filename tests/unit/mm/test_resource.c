@@ -94,9 +94,34 @@ static void freeing_takes_a_resource_out_of_its_lru_list(void **state)
 	mm_vram_fini(&vram);
 }
 
+static void bounds_and_gaps_are_seen(void **state)
+{
+	struct mm_resource res = { .blocks = &block[0], .shift = VKF_PAGE_SHIFT, .bytes = 0x3000 };
+	struct mm_placement where = { 0 };
+
+	/* 0x10000 to 0x12000, and a page behind it. */
+	block[0] = (struct mm_buddy_block){ .offset = 0x10000, .order = 1, .next = &block[1] };
+	block[1] = (struct mm_buddy_block){ .offset = 0x12000, .order = 0 };
+	assert_true(mm_resource_is_one_range(&res));
+	assert_true(mm_resource_is_within(&res, &where));
+	where.end = 0x10000;
+	assert_false(mm_resource_is_within(&res, &where));
+	where.end = 0x10001;
+	assert_true(mm_resource_is_within(&res, &where));
+	where = (struct mm_placement){ .start = 0x12fff };
+	assert_true(mm_resource_is_within(&res, &where));
+	where.start = 0x13000;
+	assert_false(mm_resource_is_within(&res, &where));
+	block[1].offset = 0x20000;
+	assert_false(mm_resource_is_one_range(&res));
+	where = (struct mm_placement){ .start = 0x12000, .end = 0x20000 };
+	assert_false(mm_resource_is_within(&res, &where));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bounds_and_gaps_are_seen),
 		cmocka_unit_test(a_walk_joins_neighbours),
 		cmocka_unit_test(a_walk_adds_the_managers_base),
 		cmocka_unit_test(a_walk_over_a_range_ends_with_it),
