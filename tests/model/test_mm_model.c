@@ -256,12 +256,23 @@ static void mark_tables(const struct mm_pt *pt, bool *taken)
 	}
 }
 
-/* True when enough units that nobody has a part of are left; nothing waits. */
-static bool vram_fits(unsigned int gpu, uint64_t size, bool cpu_access)
+/* A run of @n pages that nobody has. */
+static bool has_run(const bool *taken, uint64_t end, uint64_t n)
+{
+	uint64_t run = 0;
+
+	for (uint64_t p = 0; p < end && run < n; p++)
+		run = taken[p] ? 0 : run + 1;
+	return run == n;
+}
+
+/* True when enough units that nobody has a part of are left, or one range where that is wished;
+ * nothing waits. */
+static bool vram_fits(unsigned int gpu, uint64_t size, const struct mm_bo_params *params)
 {
 	static bool taken[VKF_MIB(256) / VKF_PAGE_SIZE];
 	uint64_t unit = size >= VKF_HUGE_SIZE && VKF_IS_ALIGNED(size, VKF_HUGE_SIZE) ? 512 : 1;
-	uint64_t end = (cpu_access ? visible_bytes : vram_bytes) >> 12, n_free = 0, tables = 0;
+	uint64_t end = (params->cpu_access ? visible_bytes : vram_bytes) >> 12, n_free = 0, tables = 0;
 
 	vram_pages(gpu, taken);
 	for (unsigned int c = 0; c < N_CLIENTS; c++) {
@@ -271,6 +282,8 @@ static bool vram_fits(unsigned int gpu, uint64_t size, bool cpu_access)
 	}
 	if (sum(in_vram, gpu) + (tables << 12) + size > vram_bytes - VKF_MIB(8))
 		return false;
+	if (params->contiguous && has_run(taken, end, size >> 12))
+		return true;
 	for (uint64_t p = 0; p + unit <= end; p += unit) {
 		uint64_t q = p;
 
@@ -318,7 +331,7 @@ static bool should_fit(const struct mm_bo_params *params, unsigned int c, unsign
 {
 	if (!limits_allow(params, gpu, size))
 		return false;
-	if (params->kind == MM_BO_VRAM && !vram_fits(gpu, size, params->cpu_access))
+	if (params->kind == MM_BO_VRAM && !vram_fits(gpu, size, params))
 		return false;
 	return params->kind > MM_BO_GTT || arena_fits(c, size);
 }
@@ -476,6 +489,9 @@ static void op_pin(void)
 	if (b->n_pins && b->kind != MM_BO_BAR) {
 		mm_bo_unpin(b->bo);
 		b->n_pins--;
+	} else if (b->bo->placement.contiguous && !mm_resource_is_one_range(&b->bo->res)) {
+		/* Pinned, it would be moved, and the twin does not move. */
+		return;
 	} else if (!rnd(4)) {
 		assert_int_equal(mm_bo_pin(b->bo), b->kind == MM_BO_USERPTR ? -EPERM : 0);
 		b->n_pins += b->kind != MM_BO_USERPTR;
