@@ -48,13 +48,18 @@ static int alloc_blocks(struct mm_vram *vram, const struct mm_placement *placeme
 	if (req.start >= req.end || bytes > req.end - req.start)
 		return -ENOSPC;
 	req.size = bytes;
-	req.min_block = VKF_PAGE_SIZE;
+	/* Aligned to 2 MiB if it can be, or a large one would need a table for every 2 MiB. */
+	req.min_block = min_block(bytes);
 	if (placement->contiguous || placement->one_range) {
 		r = mm_buddy_alloc_contiguous(&vram->buddy, &req, ret_blocks);
+		if (r == -ENOSPC && req.min_block != VKF_PAGE_SIZE) {
+			req.min_block = VKF_PAGE_SIZE;
+			r = mm_buddy_alloc_contiguous(&vram->buddy, &req, ret_blocks);
+			req.min_block = min_block(bytes);
+		}
 		if (r != -ENOSPC || placement->one_range)
 			return r;
 	}
-	req.min_block = min_block(bytes);
 	return mm_buddy_alloc(&vram->buddy, &req, ret_blocks);
 }
 

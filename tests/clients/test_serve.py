@@ -189,7 +189,7 @@ class Serve(support.VkfdTest):
         with self.serve() as driver:
             p = self.copier(driver, 32)
             text = self.vkfd_ok("status")
-            self.assertRegex(text, r"(?m)^\d+ +two_gpus +\d+ +\d+ +\d+ +\d+\.\d \d+\.\d$")
+            self.assertRegex(text, r"(?m)^\d+ +two_gpus +\d+ +\d+ +\d+ +\d+ +\d+\.\d \d+\.\d$")
             self.kill_all("two_gpus")
             self.finish(p)
 

@@ -182,6 +182,23 @@ static void a_multiple_of_2_mib_needs_blocks_of_2_mib(void **state)
 	fini();
 }
 
+/* A page at the top, where the first table of a VM lies. */
+static void one_large_range_begins_where_one_entry_can_lead_to_2_mib_of_it(void **state)
+{
+	struct mm_resource top, a;
+
+	init(VKF_MIB(64), VKF_MIB(64));
+	top = alloc(&kernel, VKF_PAGE_SIZE);
+	a = alloc(&contiguous, VKF_MIB(40));
+	assert_true(VKF_IS_ALIGNED(a.blocks->offset, VKF_HUGE_SIZE));
+	release(&a);
+	/* All but that page, in one range: only whole pages can be had. */
+	a = alloc(&contiguous, VKF_MIB(64) - VKF_PAGE_SIZE);
+	release(&a);
+	release(&top);
+	fini();
+}
+
 static void contiguous_is_a_wish(void **state)
 {
 	struct mm_resource a;
@@ -478,6 +495,7 @@ int main(void)
 		cmocka_unit_test(the_last_8_mib_are_for_page_tables),
 		cmocka_unit_test(a_gpu_with_less_than_8_mib_has_nothing_for_clients),
 		cmocka_unit_test(a_multiple_of_2_mib_needs_blocks_of_2_mib),
+		cmocka_unit_test(one_large_range_begins_where_one_entry_can_lead_to_2_mib_of_it),
 		cmocka_unit_test(contiguous_is_a_wish),
 		cmocka_unit_test(a_block_is_as_large_as_it_can_be),
 		cmocka_unit_test(the_2_mib_rule_is_for_the_whole_size),
