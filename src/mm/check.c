@@ -298,7 +298,8 @@ static const char *check_lists(const struct mm_vm *vm)
 
 	for (unsigned int i = MM_VM_EVICTED; i < MM_VM_N_STATES; i++)
 		n += vm->lists.n[i];
-	CHECK(n - vm->lists.n[MM_VM_FREED] == vm->va.ranges.n, "a VM's lists are not its mappings");
+	CHECK(n - vm->lists.n[MM_VM_FREED] == vm->va.ranges.n + vm->pt.n_tables,
+	      "a VM's lists are not its mappings and tables");
 	return mm_vm_lists_check(&vm->lists);
 }
 
@@ -421,6 +422,17 @@ static const char *check_client(const struct mm_client *client, bool idle)
 
 /* ------------------------------------------------ devices and the system */
 
+/* Those in VRAM can leave it, and those that did are in GTT. */
+static void add_tables(struct sums *s, const struct mm_vm *vm)
+{
+	uint64_t out = vm->pt.n_evicted;
+
+	s->tables += vm->pt.n_tables - out;
+	s->lru_vram += vm->pt.n_tables - out;
+	s->gtt += out * VKF_PAGE_SIZE;
+	s->n_gtt += out;
+}
+
 /* Over the buffers whose home is @dev, or over all of them for NULL. */
 static void sum_up(struct mm_system *system, const struct mm_device *dev, struct sums *ret_sums)
 {
@@ -438,7 +450,7 @@ static void sum_up(struct mm_system *system, const struct mm_device *dev, struct
 		}
 		vkf_list_for_each(vm, &client->vms, link) {
 			if (!dev || vm->dev == dev)
-				ret_sums->tables += vm->pt.n_tables;
+				add_tables(ret_sums, vm);
 		}
 	}
 }

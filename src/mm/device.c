@@ -107,7 +107,8 @@ void mm_device_residents(struct mm_device *dev,
 	for (node = mm_lru_next(&man->lru, NULL); node; node = mm_lru_next(&man->lru, node)) {
 		const struct mm_bo *bo = vkf_container_of(node, struct mm_resource, lru)->bo;
 
-		fn(cookie, bo->client->config.number, bo->size);
+		if (bo)
+			fn(cookie, bo->client->config.number, bo->size);
 	}
 	vkf_mutex_unlock(&man->lock);
 }

@@ -6,6 +6,7 @@
 #include "mm/lock_ctx.h"
 #include "mm/move.h"
 #include "mm/private.h"
+#include "mm/pt_evict.h"
 
 const char *mm_evict_policy_name(enum mm_evict_policy policy)
 {
@@ -19,6 +20,9 @@ const char *mm_evict_policy_name(enum mm_evict_policy policy)
 	return policy < MM_EVICT_POLICIES ? names[policy] : NULL;
 }
 
+/* Of so many VMs tables are tried, in one search. */
+#define MAX_VMS 8
+
 /* struct search - one walk through a manager's candidates */
 struct search {
 	struct mm_manager *man;
@@ -26,14 +30,17 @@ struct search {
 	const struct mm_placement *placement;
 	const struct mm_op *op;
 	enum mm_evict_policy policy;
-	struct mm_bo *best;  /* while the manager is locked */
-	uint64_t best_rank;  /* lower leaves earlier */
-	struct mm_bo *busy;  /* somebody has it locked; while the manager is locked */
-	bool dying;          /* some space is about to be given back */
+	struct mm_bo *best;         /* while the manager is locked */
+	uint64_t best_rank;         /* lower leaves earlier */
+	struct mm_bo *busy;         /* somebody has it locked; while the manager is locked */
+	bool dying;                 /* some space is about to be given back */
+	struct mm_vm *vms[MAX_VMS]; /* references: whose tables could leave, if nothing else can */
+	unsigned int n_vms;
 	const struct mm_client *ranked; /* whose rank the next is */
 	uint64_t ranked_as;
 };
 
+/* NULL: it is a page table. */
 static struct mm_bo *bo_of_node(struct mm_lru_node *node)
 {
 	return vkf_container_of(node, struct mm_resource, lru)->bo;
@@ -48,7 +55,7 @@ static uint64_t bytes_of(const struct mm_manager *man, const struct mm_client *c
 	for (; node; node = mm_lru_next(&man->lru, node)) {
 		const struct mm_bo *bo = bo_of_node(node);
 
-		if (bo->client == client)
+		if (bo && bo->client == client)
 			sum += bo->size;
 	}
 	return sum;
@@ -115,6 +122,39 @@ static void consider(struct search *s, struct mm_bo *bo)
 	}
 }
 
+/* While its client may run, and while something is to be done for its VM, a table stays. */
+static void consider_table(struct search *s, struct mm_lru_node *node)
+{
+	struct mm_resource *page = vkf_container_of(node, struct mm_resource, lru);
+	struct mm_vm *vm = mm_pt_vm(page);
+
+	if (!mm_client_is_evicted(vm->client) || vkf_wwlock_is_mine(&vm->resv.lock))
+		return;
+	if (s->placement->cpu_access && !page->visible)
+		return;
+	for (unsigned int i = 0; i < s->n_vms; i++) {
+		if (s->vms[i] == vm)
+			return;
+	}
+	if (s->n_vms < MAX_VMS && vkf_ref_get_unless_zero(&vm->ref))
+		s->vms[s->n_vms++] = vm;
+}
+
+static int evict_table(struct search *s)
+{
+	int r = -ENOSPC;
+
+	for (unsigned int i = 0; r && i < s->n_vms; i++)
+		r = mm_pt_evict_one(s->vms[i], s->man);
+	return r ? -ENOSPC : 0;
+}
+
+static void put_vms(struct search *s)
+{
+	while (s->n_vms)
+		mm_vm_put(s->vms[--s->n_vms]);
+}
+
 /* From the mark on, if that is anywhere. Only in order of age do the first ones stand for all. */
 static void look(struct search *s)
 {
@@ -125,7 +165,10 @@ static void look(struct search *s)
 	s->busy = NULL;
 	s->dying = false;
 	for (; node; node = mm_lru_next(&s->man->lru, node)) {
-		consider(s, bo_of_node(node));
+		if (bo_of_node(node))
+			consider(s, bo_of_node(node));
+		else
+			consider_table(s, node);
 		if (!s->best || s->policy != MM_EVICT_LRU)
 			continue;
 		mm_lru_mark_before(s->passed, node);
@@ -207,7 +250,8 @@ static int move_out(const struct search *s, struct mm_bo *bo)
  * With other reservations held. An older task may have it, and wait for one of ours: then all of
  * ours are released and it alone is waited for, and the asker begins again.
  */
-VKF_NO_TS static int evict_among(const struct search *s, struct mm_lock_ctx *locks, struct mm_bo *bo)
+VKF_NO_TS static int evict_among(const struct search *s, struct mm_lock_ctx *locks,
+				 struct mm_bo *bo)
 {
 	int r = mm_lock_ctx_lock(locks, bo->resv, 0), r2;
 	bool again = mm_lock_ctx_retry(locks, r);
@@ -245,8 +289,9 @@ static int wait_for_dying(const struct search *s)
 	int r = 0;
 
 	vkf_mutex_lock(&man->lock);
-	for (node = mm_lru_next(&man->lru, NULL); node && !dying; node = mm_lru_next(&man->lru, node))
-		dying = !vkf_ref_read(&bo_of_node(node)->ref);
+	for (node = mm_lru_next(&man->lru, NULL); node && !dying;
+	     node = mm_lru_next(&man->lru, node))
+		dying = bo_of_node(node) && !vkf_ref_read(&bo_of_node(node)->ref);
 	if (dying)
 		r = vkf_cond_wait(&man->freed, &man->lock, VKF_FOREVER, s->op->interruptible);
 	vkf_mutex_unlock(&man->lock);
@@ -282,9 +327,10 @@ int mm_evict_one(struct mm_evict_walk *walk, const struct mm_placement *placemen
 	if (s.policy == MM_EVICT_NONE)
 		return -ENOSPC;
 	bo = search(&s);
-	if (!bo)
-		return s.dying && !op->no_wait ? wait_for_dying(&s) : -ENOSPC;
-	r = evict(&s, bo);
+	r = bo ? evict(&s, bo) : evict_table(&s);
+	put_vms(&s);
 	mm_bo_put(bo);
+	if (!bo && r && s.dying && !op->no_wait)
+		r = wait_for_dying(&s);
 	return r;
 }

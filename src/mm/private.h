@@ -231,6 +231,9 @@ struct mm_fence *mm_vm_commit_locked(struct mm_vm *vm, struct mm_pt_update *upda
 /* Let @*last, which stands for updates of a mapping or a VM, stand for @f too. */
 void mm_vm_remember(struct mm_fence **last, struct mm_fence *f);
 
+/* Have every table of @vm in VRAM, and led to. VM and its reservation are held, by @ctx; who cannot
+ * be interrupted is nobody's asker. Return: as mm_place(). */
+int mm_vm_validate_tables_locked(struct mm_vm *vm, struct mm_lock_ctx *ctx, bool interruptible);
 /* A buffer has another place; its reservation is held. */
 void mm_vm_bo_moved(struct mm_bo *bo);
 /* Write the entries of @m anew. Its VM's lock and both reservations are held. Return: 0 or -ENOMEM. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include "base/env.h"
 #include "mm/private.h"
+#include "mm/pt_evict.h"
 
 static size_t node_size(unsigned int level)
 {
@@ -42,9 +43,10 @@ void mm_pt_body_clear(struct mm_pt_body *body)
 
 void mm_pt_body_free(struct mm_pt_tree *tree, struct mm_pt_body *body)
 {
+	if (body->page.man == &tree->dev->vram.man)
+		atomic_fetch_sub_explicit(&tree->dev->n_tables, 1, memory_order_relaxed);
 	mm_resource_free(&body->page);
 	mm_client_free_table(tree->client, body->index);
-	atomic_fetch_sub_explicit(&tree->dev->n_tables, 1, memory_order_relaxed);
 }
 
 static int create(struct mm_pt_tree *tree, unsigned int level, struct mm_pt **ret_pt)
@@ -55,7 +57,9 @@ static int create(struct mm_pt_tree *tree, unsigned int level, struct mm_pt **re
 	pt = vkf_zalloc(node_size(level));
 	if (!pt)
 		return -ENOMEM;
+	pt->tree = tree;
 	pt->level = (uint8_t)level;
+	mm_vm_node_init(&pt->state, MM_VM_TABLE);
 	r = mm_pt_body_alloc(tree, &pt->body);
 	if (r) {
 		vkf_free(pt);
@@ -101,6 +105,38 @@ int mm_pt_init(struct mm_pt_tree *tree, struct mm_client *client, struct mm_devi
 	return create(tree, MM_PDB2, &tree->root);
 }
 
+static struct mm_vm_lists *lists_of(const struct mm_pt *pt)
+{
+	return &vkf_container_of(pt->tree, struct mm_vm, pt)->lists;
+}
+
+void mm_pt_enter(struct mm_pt *pt)
+{
+	if (!pt->tree->can_leave)
+		return;
+	mm_vm_node_event(lists_of(pt), &pt->state, MM_VM_ADDED_WRITTEN);
+	mm_pt_make_evictable(pt);
+}
+
+void mm_pt_leave(struct mm_pt *pt)
+{
+	struct mm_pt_tree *tree = pt->tree;
+
+	if (!tree->can_leave)
+		return;
+	mm_vm_node_remove(lists_of(pt), &pt->state);
+	if (pt->body.page.man == &tree->dev->vram.man)
+		mm_pt_make_unevictable(pt);
+	else
+		tree->n_evicted--;
+}
+
+void mm_pt_join_vm(struct mm_pt_tree *tree)
+{
+	tree->can_leave = true;
+	mm_pt_enter(tree->root);
+}
+
 static void free_below(struct mm_pt_tree *tree, struct mm_pt *pt)
 {
 	for (unsigned int i = 0; pt->level != MM_PTB && i < MM_PT_SLOTS; i++) {
@@ -109,6 +145,7 @@ static void free_below(struct mm_pt_tree *tree, struct mm_pt *pt)
 		if (!child)
 			continue;
 		free_below(tree, child);
+		mm_pt_leave(child);
 		mm_pt_free(tree, child);
 	}
 }
@@ -120,6 +157,7 @@ void mm_pt_fini(struct mm_pt_tree *tree)
 	mm_pt_body_clear(&tree->root->body);
 	config->ops->invalidate(config->cookie, tree->dev->config.index);
 	free_below(tree, tree->root);
+	mm_pt_leave(tree->root);
 	mm_pt_free(tree, tree->root);
 }
 
@@ -142,7 +180,8 @@ static const char *check_child(struct check *c, const struct mm_pt *pt, unsigned
 		return "a page table does not belong where it hangs";
 	if (!child->n_live)
 		return "an empty page table was kept";
-	if (c->fn && pt->body.words->entry[slot] != mm_pte_directory(mm_pt_vram(child)))
+	if (c->fn && !child->state.is_stale &&
+	    pt->body.words->entry[slot] != mm_pte_directory(mm_pt_vram(child)))
 		return "a directory entry does not hold its table's address";
 	if (c->fn && pt->body.words->link[slot] != child->body.index)
 		return "a directory entry's link is not its table";

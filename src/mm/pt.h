@@ -16,6 +16,7 @@
  */
 #include "mm/pte.h"
 #include "mm/resource.h"
+#include "mm/vm_state.h"
 
 struct mm_client;
 struct mm_device;
@@ -35,13 +36,15 @@ struct mm_pt_body {
 };
 
 struct mm_pt {
-	struct mm_pt *parent; /* NULL: the root */
-	struct mm_pt *next;   /* in the list of an update */
-	struct mm_pt_body body;
-	uint16_t slot;    /* in the parent */
-	uint16_t n_live;  /* entries in use */
-	uint16_t n_after; /* the same, after the update that is planned just now */
-	uint8_t level;    /* enum mm_pte_level */
+	struct mm_pt_tree *tree;
+	struct mm_pt *parent;    /* NULL: the root */
+	struct mm_pt *next;      /* in the list of an update */
+	struct mm_pt_body body;  /* its page: with the VM's reservation held */
+	struct mm_vm_node state; /* in the VM's lists, if it has any */
+	uint16_t slot;           /* in the parent */
+	uint16_t n_live;         /* entries in use */
+	uint16_t n_after;        /* the same, after the update that is planned just now */
+	uint8_t level;           /* enum mm_pte_level */
 	/* Made, left, or replaced by a copy by the update that is planned just now. */
 	bool is_new, is_dying, is_copied;
 	uint64_t live[MM_PT_SLOTS / 64]; /* which entries; a directory's, without a child: a leaf */
@@ -53,11 +56,18 @@ struct mm_pt_tree {
 	struct mm_client *client;
 	struct mm_device *dev;
 	struct mm_pt *root;
-	uint64_t n_tables; /* in the tree, root included */
+	uint64_t n_tables;  /* in the tree, root included */
+	bool can_leave;     /* it is a VM's, whose lists know each table; constant */
+	uint64_t n_evicted; /* tables out of VRAM; protected by the VM's reservation */
 };
 
 /* Return: 0 or -ENOMEM. */
 int mm_pt_init(struct mm_pt_tree *tree, struct mm_client *client, struct mm_device *dev);
+/* The tree is a VM's, whose lists are made: its tables can leave VRAM from here on. */
+void mm_pt_join_vm(struct mm_pt_tree *tree);
+/* A table is in use, or is not any more: for the VM's lists and VRAM's. */
+void mm_pt_enter(struct mm_pt *pt);
+void mm_pt_leave(struct mm_pt *pt);
 /* Clears and frees every table. All updates have been executed; engines are invalidated here. */
 void mm_pt_fini(struct mm_pt_tree *tree);
 

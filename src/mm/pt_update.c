@@ -6,6 +6,7 @@
 #include "base/env.h"
 #include "base/trace.h"
 #include "mm/private.h"
+#include "mm/pt_evict.h"
 
 #define FEW_RUNS 3
 
@@ -240,6 +241,7 @@ static int add_copy(struct mm_pt_update *u, struct mm_pt *pt)
 	struct copy *copy;
 	int r;
 
+	VKF_ASSERT(mm_pt_is_home(u->tree));
 	if (pt->is_copied)
 		return 0;
 	copy = vkf_zalloc(sizeof(*copy));
@@ -358,6 +360,15 @@ int mm_pt_update_clear(struct mm_pt_update *u, uint64_t va, uint64_t bytes)
 	return clear_table(u, u->tree->root, va, va + bytes);
 }
 
+int mm_pt_update_directory(struct mm_pt_update *u, struct mm_pt *pt)
+{
+	int r = wait_for_space(u);
+
+	return r ? r
+		 : add_entry(u, pt->parent, pt->slot, mm_pte_directory(mm_pt_vram(pt)),
+			     pt->body.index);
+}
+
 /* ------------------------------------------------ the end of a plan */
 
 /* Clearing a table's slot above may leave that one empty: it has a run then, which is to come. */
@@ -434,10 +445,12 @@ static void apply_copies(struct mm_pt_update *u)
 	for (struct copy *copy = u->copies; copy; copy = copy->next) {
 		struct mm_pt_body old;
 
+		mm_pt_make_unevictable(copy->pt);
 		mm_pt_body_take(&old, &copy->pt->body);
 		mm_pt_body_take(&copy->pt->body, &copy->body);
 		mm_pt_body_take(&copy->body, &old);
 		copy->to = copy->pt->body.words;
+		mm_pt_make_evictable(copy->pt);
 	}
 }
 
@@ -453,12 +466,16 @@ static void apply(struct mm_pt_update *u)
 		for (unsigned int j = 0; j < run->n; j++)
 			mm_pt_set_live(run->pt, run->first + j, run->entry != 0);
 	}
-	for (struct mm_pt *pt = u->new; pt; pt = pt->next)
+	for (struct mm_pt *pt = u->new; pt; pt = pt->next) {
 		pt->is_new = false;
+		mm_pt_enter(pt);
+	}
 	for (struct copy *copy = u->copies; copy; copy = copy->next)
 		copy->pt->is_copied = false;
-	for (struct mm_pt *pt = u->dying; pt; pt = pt->next)
+	for (struct mm_pt *pt = u->dying; pt; pt = pt->next) {
 		mm_pt_detach(u->tree, pt);
+		mm_pt_leave(pt);
+	}
 }
 
 struct mm_fence *mm_pt_commit(struct mm_pt_update *u, struct mm_timeline *timeline)

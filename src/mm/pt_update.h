@@ -41,6 +41,8 @@ int mm_pt_update_set(struct mm_pt_update *update, uint64_t va, uint64_t bytes,
 		     const struct mm_pt_source *source) VKF_MUST_CHECK;
 /* Let it lead nowhere, if it does not already. No set follows. The same. */
 int mm_pt_update_clear(struct mm_pt_update *update, uint64_t va, uint64_t bytes) VKF_MUST_CHECK;
+/* Let the entry above @pt lead to where it is now. The same. */
+int mm_pt_update_directory(struct mm_pt_update *update, struct mm_pt *pt) VKF_MUST_CHECK;
 /* All is planned. The same. */
 int mm_pt_update_finish(struct mm_pt_update *update) VKF_MUST_CHECK;
 

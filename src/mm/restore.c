@@ -20,7 +20,7 @@ struct restore {
 	struct mm_deps updates; /* to be waited for */
 	struct mm_bo **bos;     /* references */
 	size_t n;
-	struct vkf_list done;   /* mappings that were freed, and are cleared */
+	struct vkf_list done; /* mappings that were freed, and are cleared */
 };
 
 /* ------------------------------------------------ who takes part */
@@ -115,13 +115,26 @@ static int validate(struct restore *rs, struct mm_bo *bo)
 	return r == -ENOMEM ? mm_bo_validate_fallback_locked(bo, &op) : r;
 }
 
+/* Buffers first, then tables, which nothing runs without. */
+VKF_NO_TS static int validate_tables(struct restore *rs)
+{
+	struct mm_vm *vm;
+	int r = 0;
+
+	vkf_list_for_each(vm, &rs->client->vms, link) {
+		if (!r)
+			r = mm_vm_validate_tables_locked(vm, &rs->ctx, false);
+	}
+	return r;
+}
+
 static int validate_all(struct restore *rs)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < rs->n; i++)
 		r = validate(rs, rs->bos[i]);
-	return r;
+	return r ? r : validate_tables(rs);
 }
 
 /* What had to stay out of its place is written where it is, and stays to be brought back. */

@@ -65,6 +65,7 @@ static int vm_create_locked(struct mm_client *client, struct mm_device *dev, str
 	vkf_mutex_init(&vm->lock, VKF_RANK_VM);
 	mm_va_init(&vm->va, dev->config.va_bits);
 	attach_eviction(vm);
+	mm_pt_join_vm(&vm->pt);
 	vkf_list_add_tail(&vm->link, &client->vms);
 	*ret_vm = vm;
 	return 0;
@@ -144,7 +145,11 @@ void mm_vm_destroy(struct mm_vm *vm)
 	mm_fence_put(vm->last_update);
 	vm->last_update = NULL;
 	mm_timeline_fini(&vm->paging);
-	mm_pt_fini(&vm->pt);
+	/* Whoever makes a table leave has the reservation. Not interrupted, so it cannot fail. */
+	if (!mm_resv_lock(&vm->resv, false)) {
+		mm_pt_fini(&vm->pt);
+		mm_resv_unlock(&vm->resv);
+	}
 	drop_mappings(vm);
 	mm_vm_put(vm);
 }

@@ -163,6 +163,8 @@ static int reserve(struct change *c) VKF_REQUIRES(c->vm->lock)
 
 	do {
 		r = lock_all(c);
+		if (!r && comes(c) && !c->req->later)
+			r = mm_vm_validate_tables_locked(c->vm, &c->ctx, true);
 		if (!r)
 			r = validate(c);
 	} while (mm_lock_ctx_retry(&c->ctx, r));

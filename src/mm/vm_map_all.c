@@ -66,6 +66,18 @@ VKF_NO_TS static int lock_resvs(struct mm_lock_ctx *ctx, struct mm_bo *bo,
 	return r ? r : mm_lock_ctx_lock(ctx, bo->resv, n_vms);
 }
 
+VKF_NO_TS static int validate_tables(struct mm_lock_ctx *ctx, const struct mm_map_part *parts,
+				     unsigned int n)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; !r && i < n; i++) {
+		if (is_first(parts, i))
+			r = mm_vm_validate_tables_locked(parts[i].vm, ctx, true);
+	}
+	return r;
+}
+
 /* ------------------------------------------------ what may fail */
 
 VKF_NO_TS static int make_mappings(struct mm_bo *bo, struct mm_map_part *parts, unsigned int n)
@@ -95,6 +107,8 @@ static int take_buffer(struct mm_lock_ctx *ctx, struct mm_bo *bo, const struct m
 
 	do {
 		r = lock_resvs(ctx, bo, parts, n);
+		if (!r)
+			r = validate_tables(ctx, parts, n);
 		if (!r)
 			r = mm_bo_validate_locked(bo, &op);
 	} while (mm_lock_ctx_retry(ctx, r));

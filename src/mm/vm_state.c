@@ -29,24 +29,24 @@ struct row {
  */
 static const struct row table[MM_VM_N_KINDS][MM_VM_N_STATES] = {
 	[MM_VM_SHARED] = {
-		/*           added      +evicted  moved      evicted  validated  updated  cleared  unmapped */
-		[NOWHERE] = ROW(MOVED,     EVICTED,  NO,        NO,      NO,        NO,      NO,      NO),
-		[EVICTED] = ROW(NO,        NO,       EVICTED,   EVICTED, MOVED,     EVICTED, NO,      FREED),
-		[MOVED]   = ROW(NO,        NO,       MOVED,     EVICTED, MOVED,     IDLE,    NO,      FREED),
-		[IDLE]    = ROW(NO,        NO,       MOVED,     EVICTED, IDLE,      IDLE,    NO,      FREED),
-		[FREED]   = ROW(NO,        NO,       FREED,     FREED,   FREED,     NOWHERE, NO,      NO),
+		/*           added      +evicted  +written  moved      evicted  validated  updated  cleared  unmapped */
+		[NOWHERE] = ROW(MOVED,     EVICTED,  IDLE,     NO,        NO,      NO,        NO,      NO,      NO),
+		[EVICTED] = ROW(NO,        NO,       NO,       EVICTED,   EVICTED, MOVED,     EVICTED, NO,      FREED),
+		[MOVED]   = ROW(NO,        NO,       NO,       MOVED,     EVICTED, MOVED,     IDLE,    NO,      FREED),
+		[IDLE]    = ROW(NO,        NO,       NO,       MOVED,     EVICTED, IDLE,      IDLE,    NO,      FREED),
+		[FREED]   = ROW(NO,        NO,       NO,       FREED,     FREED,   FREED,     NOWHERE, NO,      NO),
 	},
 	[MM_VM_OWN] = {
-		[NOWHERE] = ROW(INVALID,   INVALID,  NO,        NO,      NO,        NO,      NO,      NO),
-		[INVALID] = ROW(NO,        NO,       INVALID,   INVALID, INVALID,   DONE,    DONE,    FREED),
-		[DONE]    = ROW(NO,        NO,       INVALID,   INVALID, DONE,      DONE,    DONE,    FREED),
-		[FREED]   = ROW(NO,        NO,       FREED,     FREED,   FREED,     NOWHERE, NO,      NO),
+		[NOWHERE] = ROW(INVALID,   INVALID,  DONE,     NO,        NO,      NO,        NO,      NO,      NO),
+		[INVALID] = ROW(NO,        NO,       NO,       INVALID,   INVALID, INVALID,   DONE,    DONE,    FREED),
+		[DONE]    = ROW(NO,        NO,       NO,       INVALID,   INVALID, DONE,      DONE,    DONE,    FREED),
+		[FREED]   = ROW(NO,        NO,       NO,       FREED,     FREED,   FREED,     NOWHERE, NO,      NO),
 	},
 	[MM_VM_TABLE] = {
-		[NOWHERE]   = ROW(RELOCATED, EVICTED, NO,        NO,      NO,        NO,      NO,      NO),
-		[EVICTED]   = ROW(NO,        NO,      EVICTED,   EVICTED, RELOCATED, EVICTED, NO,      NOWHERE),
-		[RELOCATED] = ROW(NO,        NO,      RELOCATED, EVICTED, RELOCATED, IDLE,    NO,      NOWHERE),
-		[IDLE]      = ROW(NO,        NO,      RELOCATED, EVICTED, IDLE,      IDLE,    NO,      NOWHERE),
+		[NOWHERE]   = ROW(RELOCATED, EVICTED, IDLE,    NO,        NO,      NO,        NO,      NO,      NO),
+		[EVICTED]   = ROW(NO,        NO,      NO,      EVICTED,   EVICTED, RELOCATED, EVICTED, NO,      NOWHERE),
+		[RELOCATED] = ROW(NO,        NO,      NO,      RELOCATED, EVICTED, RELOCATED, IDLE,    NO,      NOWHERE),
+		[IDLE]      = ROW(NO,        NO,      NO,      RELOCATED, EVICTED, IDLE,      IDLE,    NO,      NOWHERE),
 	},
 };
 /* clang-format on */
@@ -119,7 +119,7 @@ enum mm_vm_state mm_vm_node_event(struct mm_vm_lists *l, struct mm_vm_node *node
 	VKF_ASSERT(next != MAY_NOT);
 	if (next != node->state)
 		put(l, node, next);
-	if (event == MM_VM_UPDATED)
+	if (event == MM_VM_UPDATED || event == MM_VM_ADDED_WRITTEN)
 		node->is_stale = false;
 	else if (event != MM_VM_UNMAPPED && (event != MM_VM_VALIDATED || is_to_be_written(next)))
 		node->is_stale = true;

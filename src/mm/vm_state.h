@@ -47,6 +47,7 @@ enum mm_vm_state {
 enum mm_vm_event {
 	MM_VM_ADDED,         /* mapped, or made, and in its place; not yet written */
 	MM_VM_ADDED_EVICTED, /* the same, and out of its place */
+	MM_VM_ADDED_WRITTEN, /* mapped, or made, and in its place, and written */
 	MM_VM_BO_MOVED,      /* to where it may stay; for a table too */
 	MM_VM_BO_EVICTED,    /* to where it may not; for a table too */
 	MM_VM_VALIDATED,     /* it is in its place */

@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "mm/lock_ctx.h"
 #include "mm/private.h"
+#include "mm/pt_evict.h"
 #include "mm/sync.h"
 
 /* ------------------------------------------------ what entries say */
@@ -108,11 +109,14 @@ VKF_NO_TS void mm_mapping_enter_locked(struct mm_mapping *m, struct mm_fence *f)
 	vkf_assert_held(&m->vm->lock);
 	if (bo)
 		vkf_list_add_tail(&m->of_bo, &bo->mappings);
-	mm_vm_node_event(lists, &m->state, is_home ? MM_VM_ADDED : MM_VM_ADDED_EVICTED);
-	if (!f)
+	if (f)
+		mm_vm_remember(&m->last_update, f);
+	if (f && is_home && mm_vm_is_reachable(&m->node)) {
+		mm_vm_node_event(lists, &m->state, MM_VM_ADDED_WRITTEN);
 		return;
-	mm_vm_remember(&m->last_update, f);
-	if (mm_vm_is_reachable(&m->node))
+	}
+	mm_vm_node_event(lists, &m->state, is_home ? MM_VM_ADDED : MM_VM_ADDED_EVICTED);
+	if (f && mm_vm_is_reachable(&m->node))
 		mm_vm_node_event(lists, &m->state, MM_VM_UPDATED);
 }
 
@@ -263,6 +267,20 @@ VKF_NO_TS int mm_vm_rewrite_locked(struct mm_mapping *m)
 	if (is_reachable)
 		mm_vm_node_event(&m->vm->lists, &m->state, MM_VM_UPDATED);
 	return 0;
+}
+
+VKF_NO_TS int mm_vm_validate_tables_locked(struct mm_vm *vm, struct mm_lock_ctx *ctx,
+					   bool interruptible)
+{
+	const struct mm_op op = {
+		.locks = ctx,
+		.asker = interruptible ? vm->client : NULL,
+		.interruptible = interruptible,
+	};
+	int r = mm_pt_is_home(&vm->pt) ? 0 : mm_pt_validate_locked(vm, &op);
+
+	vkf_assert_held(&vm->lock);
+	return r ? r : mm_pt_update_directories_locked(vm);
 }
 
 /* ------------------------------------------------ freed */
@@ -456,6 +474,8 @@ static int lock_and_validate(struct prepare *p) VKF_REQUIRES(p->vm->lock)
 			r = mm_vm_clear_freed_locked(p->vm, &p->done);
 		}
 		if (!r)
+			r = mm_vm_validate_tables_locked(p->vm, &p->ctx, true);
+		if (!r)
 			r = validate_evicted(p);
 	} while (mm_lock_ctx_retry(&p->ctx, r));
 	return r;
@@ -500,6 +520,8 @@ static int prepare_bo_locked(struct prepare *p, struct mm_bo *bo) VKF_REQUIRES(p
 			r = mm_lock_ctx_lock(&p->ctx, bo->resv, 0);
 		if (!r)
 			r = mm_vm_reserve_freed_locked(p->vm, &p->ctx);
+		if (!r)
+			r = mm_vm_validate_tables_locked(p->vm, &p->ctx, true);
 	} while (mm_lock_ctx_retry(&p->ctx, r));
 	if (!r)
 		r = mm_vm_clear_freed_locked(p->vm, &p->done);

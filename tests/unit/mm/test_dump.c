@@ -70,7 +70,7 @@ static void a_gpu_tells_its_limit_and_its_managers(void **state)
 		   "page tables: 4 KiB\n"
 		   "vram:\n"
 		   "  usage: size 256 MiB, used 3080 KiB, resources 2\n"
-		   "  lru: discardable 0, user 1, kernel 0, evictable 3 MiB\n"
+		   "  lru: discardable 0, user 1, kernel 1, evictable 3076 KiB\n"
 		   "  visible: size 256 MiB, used 3080 KiB\n"
 		   "  retired: bytes 4 KiB, still owned 0 B\n");
 	assert_has("gtt:\n"

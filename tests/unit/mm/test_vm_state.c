@@ -43,6 +43,10 @@ static const struct transition transitions[] = {
 	{ MM_VM_ADDED_EVICTED, MM_VM_OWN, MM_VM_NOWHERE, MM_VM_INVALIDATED },
 	{ MM_VM_ADDED_EVICTED, MM_VM_TABLE, MM_VM_NOWHERE, MM_VM_EVICTED },
 
+	{ MM_VM_ADDED_WRITTEN, MM_VM_SHARED, MM_VM_NOWHERE, MM_VM_IDLE },
+	{ MM_VM_ADDED_WRITTEN, MM_VM_OWN, MM_VM_NOWHERE, MM_VM_DONE },
+	{ MM_VM_ADDED_WRITTEN, MM_VM_TABLE, MM_VM_NOWHERE, MM_VM_IDLE },
+
 	{ MM_VM_BO_MOVED, MM_VM_SHARED, MM_VM_IDLE, MM_VM_MOVED },
 	{ MM_VM_BO_MOVED, MM_VM_SHARED, MM_VM_MOVED, MM_VM_MOVED },
 	{ MM_VM_BO_MOVED, MM_VM_SHARED, MM_VM_EVICTED, MM_VM_EVICTED },
@@ -201,6 +205,7 @@ static void a_node_knows_whether_its_entries_lead_to_it(void **state)
 	assert_true(stale_after(MM_VM_SHARED, MM_VM_IDLE, MM_VM_BO_EVICTED));
 	assert_true(stale_after(MM_VM_OWN, MM_VM_DONE, MM_VM_CLEARED));
 	assert_true(stale_after(MM_VM_TABLE, MM_VM_EVICTED, MM_VM_VALIDATED));
+	assert_false(stale_after(MM_VM_OWN, MM_VM_NOWHERE, MM_VM_ADDED_WRITTEN));
 	assert_false(stale_after(MM_VM_SHARED, MM_VM_EVICTED, MM_VM_UPDATED));
 	assert_false(stale_after(MM_VM_OWN, MM_VM_INVALIDATED, MM_VM_UPDATED));
 	assert_false(stale_after(MM_VM_OWN, MM_VM_DONE, MM_VM_VALIDATED));

@@ -58,9 +58,12 @@ static void move_to(struct mm_bo *bo, struct mm_manager *to)
 	mm_resv_unlock(bo->resv);
 }
 
+/* Of mappings; all tables are where they belong. */
 static uint64_t count(enum mm_vm_state state)
 {
-	return mm_vm_lists_count(&vm->lists, state);
+	uint64_t tables = state == MM_VM_IDLE ? vm->pt.n_tables : 0;
+
+	return mm_vm_lists_count(&vm->lists, state) - tables;
 }
 
 static bool leads_to_system(uint64_t va)
