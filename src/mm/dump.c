@@ -201,7 +201,8 @@ static void dump_target(const struct mm_mapping *m, struct mm_bo *bo, struct mm_
 	dump_attr(&attr, p);
 }
 
-static void dump_mapping(const struct mm_mapping *m, struct mm_print *p)
+/* There is nothing to lock where there is no buffer. */
+VKF_NO_TS static void dump_mapping(const struct mm_mapping *m, struct mm_print *p)
 {
 	const struct vkf_range *range = &m->node.range;
 	struct mm_bo *bo = mm_mapping_bo(m);

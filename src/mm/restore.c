@@ -260,7 +260,7 @@ static void wait_for_updates(struct restore *rs)
 		mm_fence_wait(rs->updates.fences[i], VKF_FOREVER, false);
 }
 
-int mm_client_restore(struct mm_client *client)
+VKF_NO_TS int mm_client_restore(struct mm_client *client)
 {
 	struct restore rs = { .client = client };
 	int r = 0;

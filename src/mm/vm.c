@@ -106,7 +106,7 @@ void mm_vm_put(struct mm_vm *vm)
 }
 
 /* Its entries are gone, and so is all work on them. */
-static void drop_mapping(struct mm_mapping *m)
+VKF_NO_TS static void drop_mapping(struct mm_mapping *m)
 {
 	struct mm_bo *bo = mm_mapping_bo(m);
 

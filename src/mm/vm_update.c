@@ -443,7 +443,7 @@ static int validate(struct prepare *p, struct mm_mapping *m) VKF_REQUIRES(m->vm-
 	return r;
 }
 
-static int validate_evicted(struct prepare *p) VKF_REQUIRES(p->vm->lock)
+VKF_NO_TS static int validate_evicted(struct prepare *p)
 {
 	struct mm_vm_lists *lists = &p->vm->lists;
 	struct mm_vm_walk walk;
@@ -493,7 +493,7 @@ static int prepare_locked(struct prepare *p) VKF_REQUIRES(p->vm->lock)
 	return r;
 }
 
-int mm_vm_prepare(struct mm_vm *vm, struct mm_vm_work *ret_work)
+VKF_NO_TS int mm_vm_prepare(struct mm_vm *vm, struct mm_vm_work *ret_work)
 {
 	struct prepare p = { .vm = vm };
 	int r = mm_vm_lock(vm);
@@ -535,7 +535,7 @@ static int prepare_bo_locked(struct prepare *p, struct mm_bo *bo) VKF_REQUIRES(p
 	return r;
 }
 
-int mm_vm_prepare_bo(struct mm_vm *vm, struct mm_bo *bo)
+VKF_NO_TS int mm_vm_prepare_bo(struct mm_vm *vm, struct mm_bo *bo)
 {
 	struct prepare p = { .vm = vm };
 	int r = mm_vm_lock(vm);

@@ -413,13 +413,14 @@ static void a_range_without_memory_has_entries_without_address(void **state)
  * does what an engine does: invalidating waits until he has begun anew. */
 static atomic_bool stop_looking;
 static atomic_uint n_looks;
+static struct mm_vm looked_at; /* its root alone */
 
 static void look(void *arg)
 {
-	uint64_t *ret_n_missing = arg;
+	uint64_t *ret_n_missing = arg, va = VKF_GIB(1) + VKF_MIB(2) - VKF_PAGE_SIZE;
 
 	while (!atomic_load(&stop_looking)) {
-		*ret_n_missing += !walk(VKF_GIB(1) + VKF_MIB(2) - VKF_PAGE_SIZE).entry;
+		*ret_n_missing += !mm_fixture_walk(&f.a, &looked_at, va).entry;
 		atomic_fetch_add(&n_looks, 1);
 	}
 }
@@ -444,6 +445,7 @@ static void the_rest_of_a_split_entry_is_never_missing(void **state)
 	ops.invalidate = wait_for_a_look;
 	f.a.mm->config.ops = &ops;
 	atomic_store(&stop_looking, false);
+	looked_at.pt.root = tree.root;
 	assert_int_equal(vkf_spawn("look", look, &n_missing, &task), 0);
 	for (unsigned int i = 0; i < 40; i++) {
 		struct mm_pt_update *u = begin();
