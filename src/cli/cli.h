@@ -92,6 +92,7 @@ int cli_run(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_dump(int argc, char **argv);
+int cli_inject(int argc, char **argv);
 int cli_machines(int argc, char **argv);
 int cli_features(int argc, char **argv);
 int cli_top(int argc, char **argv);

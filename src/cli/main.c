@@ -14,6 +14,8 @@ const struct cli_command cli_commands[] = {
 	  "show a driver's clients, GPUs, memory and queues", cli_status },
 	{ "dump", "vm PID GPU [--connect PATH] [--json]", "show what a process has mapped on a GPU",
 	  cli_dump },
+	{ "inject", "reset GPU | poison PID ADDRESS [--connect PATH]",
+	  "reset a GPU, or let a process meet bad memory", cli_inject },
 	{ "top", "[--connect PATH] [--once] [--interval MS]",
 	  "watch a driver's GPUs, programs and queues on the whole screen", cli_top },
 	{ "trace", "-o FILE [--connect PATH] [--duration SECONDS] [options of run] [-- CMD [ARGS]]",
@@ -45,7 +47,7 @@ static int unknown_command(const char *word)
 	if (near)
 		cli_error("unknown command '%s': did you mean '%s'?", word, near);
 	else
-		cli_error("unknown command '%s': expected run, serve, status, dump, top, trace, machines or features",
+		cli_error("unknown command '%s': expected run, serve, status, dump, inject, top, trace, machines or features",
 			  word);
 	return CLI_USAGE;
 }

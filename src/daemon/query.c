@@ -9,6 +9,7 @@
  *	memory:FORM	all memory; FORM is text or json
  *	vm:FORM:PID:GPU	one VM; the errno of driver_dump_vm(), or EINVAL
  *	runtime		the runtime directory
+ *	inject:WHAT	nothing; a GPU is reset, or a program meets bad memory
  *	file:PATH	the present content of a live file of the tree
  */
 #include "daemon/server.h"
@@ -18,7 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "driver/dump.h"
 #include "mm/print.h"
@@ -147,6 +150,26 @@ static int query_vm(struct server *s, const char *args)
 	return query_dump(s, args, true);
 }
 
+/* ------------------------------------------------ what goes wrong on demand */
+
+/* ":reset:GPU", or ":poison:PID:ADDRESS". */
+static int query_inject(struct server *s, const char *args)
+{
+	unsigned long long va;
+	unsigned int gpu;
+	int pid, n = 0, r = -EINVAL;
+
+	if (sscanf(args, ":reset:%u%n", &gpu, &n) == 1 && !args[n]) {
+		r = driver_reset_gpu(s->driver, gpu);
+	} else if (sscanf(args, ":poison:%d:%llx%n", &pid, &va, &n) == 2 && !args[n]) {
+		r = driver_poison(s->driver, pid, va);
+		/* To the thread that the kernel would choose: the first. */
+		if (!r && syscall(SYS_tgkill, pid, pid, SIGBUS) < 0)
+			r = -errno;
+	}
+	return r ? r : text_fd("", 0);
+}
+
 /* ------------------------------------------------ who answers */
 
 /* What a task of its own answers. Return: a descriptor or a negative errno. */
@@ -158,6 +181,7 @@ static const struct {
 	{ "status", false, query_status },
 	{ "memory", true, query_memory },
 	{ "vm", true, query_vm },
+	{ "inject", true, query_inject },
 };
 
 /* struct query - one that a task answers */

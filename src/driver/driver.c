@@ -704,3 +704,44 @@ void driver_evictions(struct driver *d, struct kfd_eviction_stat *ret_stat)
 {
 	kfd_driver_evictions(d->kfd, ret_stat);
 }
+
+/* ------------------------------------------------ what is injected */
+
+int driver_reset_gpu(struct driver *d, unsigned int gpu)
+{
+	struct driver_client *c;
+	uint64_t id = 0;
+
+	if (gpu >= machine_profile(d->machine)->n_gpus)
+		return -ENODEV;
+	kfd_reset_begin(d->kfd, gpu);
+	for (c = look_after(d, 0); c; c = look_after(d, id)) {
+		struct kfd_process *p = atomic_load(&c->kfd);
+
+		id = c->id;
+		if (p)
+			kfd_process_reset(p, gpu);
+		done_looking(d, c);
+	}
+	kfd_reset_end(d->kfd, gpu);
+	return 0;
+}
+
+int driver_poison(struct driver *d, int32_t pid, uint64_t va)
+{
+	struct driver_client *c;
+	uint64_t id = 0;
+	int r = -ESRCH;
+
+	for (c = look_after(d, 0); c && r == -ESRCH; c = look_after(d, id)) {
+		struct kfd_process *p = atomic_load(&c->kfd);
+
+		id = c->id;
+		if (p && c->pid == pid)
+			r = kfd_process_poison(p, va);
+		done_looking(d, c);
+	}
+	if (c)
+		done_looking(d, c);
+	return r;
+}

@@ -121,6 +121,11 @@ void driver_trace_drain(struct driver *d, unsigned int max);
 unsigned int driver_n_clients(struct driver *d);
 unsigned int driver_n_files(struct driver *d);
 void driver_usage(struct driver *d, struct machine_usage *ret_usage);
+/* GPU @gpu is reset, with all that follows for whoever is there. Waits for engines. Return: 0, or -ENODEV. */
+int driver_reset_gpu(struct driver *d, unsigned int gpu);
+/* The client @pid has used bad memory at @va; the caller sends the SIGBUS. Return: 0; -ESRCH: no client
+ * of KFD has this pid; -EFAULT: none of its GPUs has anything there. */
+int driver_poison(struct driver *d, int32_t pid, uint64_t va);
 void driver_evictions(struct driver *d, struct kfd_eviction_stat *ret_stat);
 
 #endif

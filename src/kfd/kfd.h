@@ -53,6 +53,15 @@ int kfd_mmap(struct kfd_process *owner, struct kfd_process *caller, uint64_t off
  * @line: on return a message for the driver's log, or empty. */
 void kfd_interrupt(struct kfd_process *p, const struct gpu_irq *irq, char *line, size_t line_len);
 
+/* GPU @gpu is reset: begin, every process, end. No lock is held. Queues of a process that was there
+ * never run again. */
+void kfd_reset_begin(struct kfd_driver *kd, unsigned int gpu);
+void kfd_process_reset(struct kfd_process *p, unsigned int gpu);
+void kfd_reset_end(struct kfd_driver *kd, unsigned int gpu);
+/* It has used bad memory at @va: its queues on the first GPU that has something there never run again,
+ * and its events tell; the caller sends the signal. Return: 0, or -EFAULT when no GPU has. */
+int kfd_process_poison(struct kfd_process *p, uint64_t va);
+
 /* How often a process was evicted, was brought back, and could not be brought back yet. */
 struct kfd_eviction_stat {
 	uint64_t n_evicted, n_restored, n_failed;
