@@ -150,6 +150,17 @@ static int query_vm(struct server *s, const char *args)
 	return query_dump(s, args, true);
 }
 
+/* @path: a file of a process, whose locks may have to be waited for. */
+static int query_proc_file(struct server *s, const char *path)
+{
+	int pid, at = 0, n = -ENOENT;
+	char buf[128];
+
+	if (sscanf(path, "%d/%n", &pid, &at) == 1 && at)
+		n = driver_proc_file(s->driver, pid, path + at, buf, sizeof(buf));
+	return n < 0 ? n : text_fd(buf, (size_t)n);
+}
+
 /* ------------------------------------------------ what goes wrong on demand */
 
 /* ":reset:GPU", or ":poison:PID:ADDRESS". */
@@ -263,6 +274,8 @@ int query_answer(struct server *s, int fd, const char *name)
 	}
 	if (!strcmp(name, "runtime"))
 		return answer(fd, text_fd(s->config->runtime, strlen(s->config->runtime)));
+	if (!strncmp(name, "file:" TREE_PROC, sizeof("file:" TREE_PROC) - 1))
+		return start_query(s, fd, query_proc_file, name + sizeof("file:" TREE_PROC) - 1);
 	if (!strncmp(name, "file:", 5))
 		return answer(fd, query_file(s, name + 5));
 	return -ENOENT;

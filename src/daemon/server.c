@@ -170,13 +170,13 @@ static void raise_limits(void)
 
 static int server_open(struct server *s)
 {
-	char root[256];
 	int r;
 
-	snprintf(root, sizeof(root), "%s/" WIRE_ROOT_NAME, s->config->runtime);
-	r = tree_write(s->config->profile, root);
+	snprintf(s->root, sizeof(s->root), "%s/" WIRE_ROOT_NAME, s->config->runtime);
+	r = tree_write(s->config->profile, s->root);
 	if (r < 0)
 		return r;
+	driver_set_procfs(s->driver, &tree_procfs, s->root);
 	s->reaped_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (s->reaped_fd < 0 || s->spare_fd < 0)

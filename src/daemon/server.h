@@ -77,6 +77,7 @@ struct session {
 
 struct server {
 	const struct daemon_config *config;
+	char root[256]; /* of the tree; constant */
 	struct driver *driver;
 	sd_event *event;
 	struct vkf_list conns, sessions;
@@ -159,6 +160,10 @@ char *status_text(struct server *s);
 
 /* tree.c: write the machine's files below @root. */
 int tree_write(const struct machine_profile *profile, const char *root);
+/* The directory of files of processes, as a program names it. */
+#define TREE_PROC "/sys/devices/virtual/kfd/kfd/proc/"
+/* Its live files come and go; the cookie is the root, as a string that lives on. */
+extern const struct kfd_procfs_ops tree_procfs;
 
 /* server.c: main loop; end the driver if nothing keeps it. */
 void server_check_idle(struct server *s);

@@ -127,6 +127,44 @@ static int tree_live(void *cookie, const char *path)
 	return !r && chmod(full, 01444) < 0 ? -errno : r;
 }
 
+static int tree_dir(void *cookie, const char *path)
+{
+	char full[PATH_LEN];
+	int r = full_path(cookie, path, full);
+
+	return r ? r : make_dir(full);
+}
+
+static void proc_add(void *cookie, const char *path)
+{
+	char at[PATH_LEN];
+	size_t len = (size_t)snprintf(at, sizeof(at), TREE_PROC "%s", path);
+
+	if (at[len - 1] != '/') {
+		(void)tree_live(cookie, at);
+		return;
+	}
+	at[len - 1] = '\0';
+	(void)tree_dir(cookie, at);
+}
+
+/* And its directory, if it was the last there; that of the process goes at last. */
+static void proc_remove(void *cookie, const char *path)
+{
+	char at[PATH_LEN], full[PATH_LEN], *slash;
+
+	snprintf(at, sizeof(at), TREE_PROC "%s", path);
+	if (full_path(cookie, at, full))
+		return;
+	slash = strrchr(full, '/');
+	if (slash[1])
+		(void)unlink(full);
+	*slash = '\0';
+	(void)rmdir(full);
+}
+
+const struct kfd_procfs_ops tree_procfs = { .add = proc_add, .remove = proc_remove };
+
 static int tree_symlink(void *cookie, const char *path, const char *target)
 {
 	char full[PATH_LEN];
@@ -138,14 +176,6 @@ static int tree_symlink(void *cookie, const char *path, const char *target)
 		return 0;
 	r = errno == ENOENT ? make_dir_of(full) : -errno;
 	return !r && symlink(target, full) < 0 ? -errno : r;
-}
-
-static int tree_dir(void *cookie, const char *path)
-{
-	char full[PATH_LEN];
-	int r = full_path(cookie, path, full);
-
-	return r ? r : make_dir(full);
 }
 
 static int tree_chardev(void *cookie, const char *path, unsigned int major, unsigned int minor)

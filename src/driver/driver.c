@@ -745,3 +745,27 @@ int driver_poison(struct driver *d, int32_t pid, uint64_t va)
 		done_looking(d, c);
 	return r;
 }
+
+/* ------------------------------------------------ files of processes */
+
+void driver_set_procfs(struct driver *d, const struct kfd_procfs_ops *ops, void *cookie)
+{
+	kfd_driver_set_procfs(d->kfd, ops, cookie);
+}
+
+int driver_proc_file(struct driver *d, int32_t pid, const char *name, char *buf, size_t len)
+{
+	struct driver_client *c;
+	int r = -ENOENT;
+	uint64_t id = 0;
+
+	for (c = look_after(d, 0); c; c = look_after(d, id)) {
+		struct kfd_process *p = atomic_load(&c->kfd);
+
+		id = c->id;
+		if (p && c->pid == pid)
+			r = kfd_process_file(p, name, buf, len);
+		done_looking(d, c);
+	}
+	return r;
+}

@@ -121,6 +121,11 @@ void driver_trace_drain(struct driver *d, unsigned int max);
 unsigned int driver_n_clients(struct driver *d);
 unsigned int driver_n_files(struct driver *d);
 void driver_usage(struct driver *d, struct machine_usage *ret_usage);
+/* Files below kfd/proc, see kfd/kfd.h. Before there is a client. */
+void driver_set_procfs(struct driver *d, const struct kfd_procfs_ops *ops, void *cookie);
+/* What is in the file @name of process @pid there. May wait for an engine. Return: how many bytes, or
+ * -ENOENT. */
+int driver_proc_file(struct driver *d, int32_t pid, const char *name, char *buf, size_t len);
 /* GPU @gpu is reset, with all that follows for whoever is there. Waits for engines. Return: 0, or -ENODEV. */
 int driver_reset_gpu(struct driver *d, unsigned int gpu);
 /* The client @pid has used bad memory at @va; the caller sends the SIGBUS. Return: 0; -ESRCH: no client

@@ -35,6 +35,8 @@ struct kfd_driver {
 	struct vkf_handles pasids; /* of struct kfd_process */
 	struct kfd_gpu gpus[MACHINE_MAX_GPUS];
 	struct kfd_evictions evictions;
+	const struct kfd_procfs_ops *procfs; /* constant once there is a process; NULL: nobody asks */
+	void *procfs_cookie;
 };
 
 static inline const struct machine_gpu *kfd_gpu_profile(const struct kfd_driver *kd,

@@ -53,6 +53,18 @@ int kfd_mmap(struct kfd_process *owner, struct kfd_process *caller, uint64_t off
  * @line: on return a message for the driver's log, or empty. */
 void kfd_interrupt(struct kfd_process *p, const struct gpu_irq *irq, char *line, size_t line_len);
 
+/* Who keeps the tree of files is told which there are below kfd/proc: @path is "<pid>/..."; one that ends
+ * in a slash is a directory, and is removed when it is empty. Called with locks held; must not wait. */
+struct kfd_procfs_ops {
+	void (*add)(void *cookie, const char *path);
+	void (*remove)(void *cookie, const char *path);
+};
+
+/* Before there is a process. */
+void kfd_driver_set_procfs(struct kfd_driver *kd, const struct kfd_procfs_ops *ops, void *cookie);
+/* What is in the file @name ("vram_4711") of a process. Return: how many bytes, or -ENOENT. */
+int kfd_process_file(struct kfd_process *p, const char *name, char *buf, size_t len);
+
 /* GPU @gpu is reset: begin, every process, end. No lock is held. Queues of a process that was there
  * never run again. */
 void kfd_reset_begin(struct kfd_driver *kd, unsigned int gpu);

@@ -7,6 +7,7 @@
 #include "kfd/aperture.h"
 #include "kfd/doorbell.h"
 #include "kfd/memory.h"
+#include "kfd/procfs.h"
 #include "kfd/queue.h"
 #include "mm/vm.h"
 
@@ -58,6 +59,7 @@ int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t
 		process_free(p);
 		return r;
 	}
+	kfd_procfs_process(p, true);
 	*ret_process = p;
 	return 0;
 }
@@ -71,6 +73,7 @@ void kfd_process_destroy(struct kfd_process *p)
 	kfd_evict_stop(p);
 	vkf_mutex_lock(&p->lock);
 	kfd_queues_destroy_all(p);
+	kfd_procfs_process(p, false);
 	kfd_evict_finish(p);
 	kfd_mems_forget_mappings(p);
 	for (unsigned int i = 0; i < p->n_pdds; i++) {

@@ -33,7 +33,7 @@ struct kfd_pdd {
 	struct mm_vm *vm;
 	struct kfd_mem *ib, *cwsr;     /* what the driver itself keeps mapped; no handle */
 	struct vkf_handles mems;       /* of struct kfd_mem: the low half of a buffer's handle */
-	uint64_t vram_usage;           /* bytes */
+	_Atomic uint64_t vram_usage;   /* bytes; may be read without the lock */
 
 	uint64_t scratch_va, tba, tma; /* as the program set them */
 	uint32_t default_policy, alternate_policy;

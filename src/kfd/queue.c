@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "base/trace.h"
 #include "kfd/doorbell.h"
+#include "kfd/procfs.h"
 
 /* The hardware scheduler's limit for one process on one GPU; higher from gfx 9.4.3 on. */
 #define MAX_QUEUES_OF_PDD 127u
@@ -230,6 +231,7 @@ static int add(struct kfd_process *p, struct request *rq)
 		return r;
 	}
 	rq->pdd->n_queues++;
+	kfd_procfs_queue(p, rq->q, true);
 	return 0;
 }
 
@@ -318,7 +320,10 @@ static int destroy(struct kfd_process *p, struct kfd_queue *q)
 {
 	struct kfd_pdd *pdd = &p->pdds[q->gpu];
 	const struct machine_asic *asic = &kfd_gpu_profile(p->driver, q->gpu)->asic;
-	int r = unload(p, q);
+	int r;
+
+	kfd_procfs_queue(p, q, false);
+	r = unload(p, q);
 
 	kfd_doorbell_give(pdd, asic, q->doorbell, q->sdma_slot);
 	if (q->sdma_slot)
