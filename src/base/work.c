@@ -258,13 +258,14 @@ void vkf_work_init(struct vkf_work *work, struct vkf_workq *wq, void (*fn)(struc
 }
 
 /* Behind those of the same time. */
-static void insert(struct vkf_work *work, uint64_t delay_ns) VKF_REQUIRES(work->wq->lock)
+static void insert(struct vkf_workq *wq, struct vkf_work *work, uint64_t delay_ns)
+	VKF_REQUIRES(wq->lock)
 {
 	uint64_t now = vkf_now_ns();
-	struct vkf_list *after = &work->wq->pending;
+	struct vkf_list *after = &wq->pending;
 
 	work->due = delay_ns < VKF_FOREVER - now ? now + delay_ns : VKF_FOREVER - 1;
-	while (after->prev != &work->wq->pending &&
+	while (after->prev != &wq->pending &&
 	       vkf_list_entry(after->prev, struct vkf_work, node)->due > work->due)
 		after = after->prev;
 	vkf_list_add_tail(&work->node, after);
@@ -278,7 +279,7 @@ bool vkf_work_queue(struct vkf_work *work, uint64_t delay_ns)
 	vkf_mutex_lock(&wq->lock);
 	fresh = vkf_list_empty(&work->node) && !work->n_cancels;
 	if (fresh)
-		insert(work, delay_ns);
+		insert(wq, work, delay_ns);
 	see_to_it(wq);
 	vkf_mutex_unlock(&wq->lock);
 	return fresh;
@@ -293,7 +294,7 @@ bool vkf_work_mod(struct vkf_work *work, uint64_t delay_ns)
 	was = !vkf_list_empty(&work->node) || work->n_cancels;
 	vkf_list_del(&work->node);
 	if (!work->n_cancels)
-		insert(work, delay_ns);
+		insert(wq, work, delay_ns);
 	see_to_it(wq);
 	vkf_mutex_unlock(&wq->lock);
 	return was;
@@ -325,7 +326,7 @@ void vkf_work_flush(struct vkf_work *work)
 	target = work->n_runs + work->running;
 	if (!vkf_list_empty(&work->node)) {
 		vkf_list_del(&work->node);
-		insert(work, 0);
+		insert(wq, work, 0);
 		see_to_it(wq);
 		target++;
 	}

@@ -56,7 +56,7 @@ void kfd_smi_set_sink(struct kfd_smi *smi, struct kfd_smi_sink *sink)
 	vkf_mutex_unlock(&smi->gpu->smi_lock);
 }
 
-static void look(struct kfd_smi *smi) VKF_REQUIRES(smi->gpu->smi_lock)
+static void look(struct kfd_gpu *gpu, struct kfd_smi *smi) VKF_REQUIRES(gpu->smi_lock)
 {
 	if (smi->sink)
 		smi->mask = smi->sink->mask(smi->sink, smi->mask);
@@ -64,9 +64,11 @@ static void look(struct kfd_smi *smi) VKF_REQUIRES(smi->gpu->smi_lock)
 
 void kfd_smi_look(struct kfd_smi *smi)
 {
-	vkf_mutex_lock(&smi->gpu->smi_lock);
-	look(smi);
-	vkf_mutex_unlock(&smi->gpu->smi_lock);
+	struct kfd_gpu *gpu = smi->gpu;
+
+	vkf_mutex_lock(&gpu->smi_lock);
+	look(gpu, smi);
+	vkf_mutex_unlock(&gpu->smi_lock);
 }
 
 void kfd_smi_close(struct kfd_smi *smi)
@@ -80,11 +82,12 @@ void kfd_smi_close(struct kfd_smi *smi)
 /* ------------------------------------------------ events */
 
 /* @pid 0: everybody may know. */
-static bool hears(struct kfd_smi *smi, int32_t pid, unsigned int event)
+static bool hears(struct kfd_gpu *gpu, struct kfd_smi *smi, int32_t pid, unsigned int event)
+	VKF_REQUIRES(gpu->smi_lock)
 {
 	if (!smi->sink)
 		return false;
-	look(smi);
+	look(gpu, smi);
 	if (pid && pid != smi->pid &&
 	    !(smi->all && smi->mask & KFD_SMI_EVENT_MASK_FROM_INDEX(KFD_SMI_EVENT_ALL_PROCESS)))
 		return false;
@@ -105,7 +108,7 @@ static void tell(struct kfd_gpu *gpu, int32_t pid, unsigned int event, const cha
 	va_end(ap);
 	vkf_mutex_lock(&gpu->smi_lock);
 	vkf_list_for_each(smi, &gpu->listeners, link) {
-		if (hears(smi, pid, event))
+		if (hears(gpu, smi, pid, event))
 			(void)smi->sink->put(smi->sink, line, VKF_MIN((size_t)n, sizeof(line) - 1));
 	}
 	vkf_mutex_unlock(&gpu->smi_lock);
