@@ -6,6 +6,7 @@
 #define POINTERS   UINT64_C(0x40000) /* 64 bytes of each queue */
 #define RINGS      UINT64_C(0x200000)
 #define RING_BYTES UINT64_C(256)
+#define SHARED     UINT64_C(0x280000) /* a ring of all who have the same packets */
 #define FLAGS      UINT64_C(0x300000)
 #define FLAG(i)    (FLAGS + 8 * (uint64_t)(i))
 #define WAITED     FX_VA(FLAGS - 8)
@@ -185,14 +186,14 @@ static void test_a_ring_among_many_is_heard_while_another_never_ends(void **stat
 
 	add_endless(fx, 0);
 	for (uint32_t i = 1; i < GPU_MAX_QUEUES; i++) {
-		memcpy(fx->arena + RINGS, write, sizeof(write));
-		add(fx, i, GPU_QUEUE_PM4, nop, 1)->ring_va = FX_VA(RINGS);
+		memcpy(fx->arena + SHARED, write, sizeof(write));
+		add(fx, i, GPU_QUEUE_PM4, nop, 1)->ring_va = FX_VA(SHARED);
 		fx->ctrl->queue[i].ring_bytes = RING_BYTES;
 	}
 	for (unsigned int step = 0; step < 500; step++)
 		gpu_engine_step(fx->engine);
 	assert_int_equal(n_done(fx, 1, 1), 0);
-	memcpy(fx->arena + RINGS, write, sizeof(write));
+	memcpy(fx->arena + SHARED, write, sizeof(write));
 	*fx_u64(fx, wptr_off(777)) = VKF_ARRAY_SIZE(write);
 	fx_ring(fx, 777);
 	/* Each step listens to 64 of them. */
