@@ -209,9 +209,18 @@ static int host_fault(const char *point, uint64_t arg)
 	return error;
 }
 
+#define SMALL 1024
+
+/* What is small is often had from a cache, which this libc's calloc() passes by; what is large may
+ * be fresh pages, which only calloc() knows to be zeroed. */
 static void *host_zalloc(size_t size)
 {
-	return calloc(1, size);
+	void *p;
+
+	if (size > SMALL)
+		return calloc(1, size);
+	p = malloc(size);
+	return p ? memset(p, 0, size) : NULL;
 }
 
 static const struct vkf_env_ops host_ops = {

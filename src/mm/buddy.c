@@ -9,14 +9,14 @@
 
 enum { BLOCK_FREE, BLOCK_USED, BLOCK_SPLIT, BLOCK_HOLE };
 
-struct mm_buddy_pair {
+union mm_buddy_pair {
 	struct mm_buddy_block half[2]; /* lower, upper */
-	struct mm_buddy_pair *next;    /* among the spare ones */
+	union mm_buddy_pair *next;     /* of a spare one */
 };
 
-static struct mm_buddy_pair *pair_get(struct mm_buddy *b)
+static union mm_buddy_pair *pair_get(struct mm_buddy *b)
 {
-	struct mm_buddy_pair *pair = b->spare;
+	union mm_buddy_pair *pair = b->spare;
 
 	if (b->n_spare <= b->n_kept)
 		return vkf_zalloc(sizeof(*pair));
@@ -25,7 +25,7 @@ static struct mm_buddy_pair *pair_get(struct mm_buddy *b)
 	return pair;
 }
 
-static void pair_put(struct mm_buddy *b, struct mm_buddy_pair *pair)
+static void pair_put(struct mm_buddy *b, union mm_buddy_pair *pair)
 {
 	if (b->n_spare >= MAX_SPARE + b->n_kept) {
 		vkf_free(pair);
@@ -90,7 +90,7 @@ static void half_init(struct mm_buddy_block *half, struct mm_buddy_block *parent
 
 static int split(struct mm_buddy *b, struct mm_buddy_block *block)
 {
-	struct mm_buddy_pair *pair = pair_get(b);
+	union mm_buddy_pair *pair = pair_get(b);
 
 	if (!pair)
 		return -ENOMEM;
@@ -199,6 +199,18 @@ static bool fit(const struct mm_buddy *b, const struct mm_buddy_block *block, st
 	return true;
 }
 
+/* The outermost free block on one side that is large enough, in one that has any. */
+static struct mm_buddy_block *descend(struct mm_buddy_block *block, const struct place *p)
+{
+	while (block->state != BLOCK_FREE) {
+		struct mm_buddy_block *half = block->pair->half;
+		bool outer = half[p->upper].best >= p->order;
+
+		block = &half[outer ? p->upper : !p->upper];
+	}
+	return block;
+}
+
 /*
  * The outermost free block on one side in which it fits, or NULL. A block that is all within
  * bounds and has a free one large enough is never searched in vain, so only the paths along the
@@ -211,6 +223,8 @@ static struct mm_buddy_block *find_free(const struct mm_buddy *b, struct mm_budd
 
 	if (block->best < p->order || block->offset >= p->end || block_end(b, block) <= p->start)
 		return NULL;
+	if (block->offset >= p->start && block_end(b, block) <= p->end)
+		block = descend(block, p);
 	if (block->state == BLOCK_FREE)
 		return fit(b, block, p) ? block : NULL;
 	found = find_free(b, &block->pair->half[p->upper], p);
@@ -402,7 +416,7 @@ int mm_buddy_keep(struct mm_buddy *b)
 	unsigned int n = b->n_kept + b->root.order;
 
 	while (b->n_spare < n) {
-		struct mm_buddy_pair *pair = vkf_zalloc(sizeof(*pair));
+		union mm_buddy_pair *pair = vkf_zalloc(sizeof(*pair));
 
 		if (!pair)
 			return -ENOMEM;
@@ -470,7 +484,7 @@ static void drop_nodes(struct mm_buddy *b)
 {
 	free_tree(&b->root);
 	while (b->spare) {
-		struct mm_buddy_pair *next = b->spare->next;
+		union mm_buddy_pair *next = b->spare->next;
 
 		vkf_free(b->spare);
 		b->spare = next;

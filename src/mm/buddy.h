@@ -28,15 +28,17 @@
 
 #define MM_BUDDY_ORDERS 64
 
-struct mm_buddy_pair;
+union mm_buddy_pair;
 struct mm_print;
 
 /* struct mm_buddy_block - a node; the user of an allocated one reads offset, order and next */
 struct mm_buddy_block {
-	uint64_t offset;             /* bytes */
-	struct mm_buddy_block *next; /* of the same allocation, or NULL */
+	uint64_t offset;                     /* bytes */
+	union {
+		struct mm_buddy_block *next; /* of the same allocation, or NULL */
+		union mm_buddy_pair *pair;  /* the two halves, when split */
+	};
 	struct mm_buddy_block *parent;
-	struct mm_buddy_pair *pair;  /* the two halves, when split */
 	uint8_t order;               /* of chunks: size is chunk << order */
 	uint8_t state;
 	int8_t best;                 /* greatest order free in it, -1: none */
@@ -47,7 +49,7 @@ struct mm_buddy {
 	struct mm_buddy_block root;
 	uint64_t size, n_free;        /* bytes */
 	unsigned int shift;           /* log2 of a chunk */
-	struct mm_buddy_pair *spare;  /* unused pairs */
+	union mm_buddy_pair *spare;  /* unused pairs */
 	unsigned int n_spare;
 	unsigned int n_kept;          /* of the spare pairs: only for what mm_buddy_keep() was told of */
 };
