@@ -185,10 +185,7 @@ static int mem_create(struct kfd_process *p, const struct request *rq, struct kf
  * the render node. */
 static int mem_publish(struct kfd_process *p, const struct request *rq, struct kfd_mem *mem)
 {
-	enum mm_bo_kind kind = rq->params.kind;
-	bool mappable = kind == MM_BO_VRAM || kind == MM_BO_GTT;
-
-	if (kind == MM_BO_USERPTR) {
+	if (rq->params.kind == MM_BO_USERPTR) {
 		int r = vkf_user_pages(rq->call, rq->params.user_addr, rq->params.size);
 
 		if (r)
@@ -196,7 +193,7 @@ static int mem_publish(struct kfd_process *p, const struct request *rq, struct k
 	}
 	mem->mmap_gpu = machine_render_gpu(rq->pdd->render);
 	return machine_vma_add(p->driver->machine, mem->mmap_gpu, rq->pdd->render, mem->bo,
-			       mappable, &mem->mmap_offset);
+			       &mem->mmap_offset);
 }
 
 static int mem_create_handle(struct kfd_process *p, const struct request *rq,

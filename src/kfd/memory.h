@@ -21,18 +21,18 @@ struct kfd_mem_gpu {
 
 struct kfd_mem {
 	struct mm_bo *bo;
-	unsigned int home;                /* GPU of its handle */
 	uint64_t va;                      /* 0: has none, cannot be mapped */
 	uint64_t size;                    /* of the buffer: half of what was asked for when @aql */
-	uint32_t flags;                   /* KFD_ALLOC_* */
-	bool aql;                         /* mapped twice, back to back */
-	bool imported;                    /* the buffer is another handle's, and so its charge */
 	struct machine_dmabuf *dmabuf;    /* a reference: exported as, or imported from; or NULL */
-	struct machine_access access;
 	uint64_t mmap_offset;             /* for the render node of GPU @mmap_gpu; 0: none */
-	unsigned int mmap_gpu;
-	unsigned int n_mapped;            /* mappings below */
-	unsigned int n_gpus;              /* of the machine */
+	struct machine_access access;
+	uint32_t flags;                   /* KFD_ALLOC_* */
+	unsigned int home : 8;            /* GPU of its handle */
+	unsigned int mmap_gpu : 8;
+	unsigned int n_mapped : 8;        /* mappings below */
+	unsigned int n_gpus : 6;          /* of the machine */
+	bool aql : 1;                     /* mapped twice, back to back */
+	bool imported : 1;                /* the buffer is another handle's, and so its charge */
 	struct kfd_mem_gpu on[];          /* by GPU */
 };
 

@@ -44,7 +44,7 @@ uint64_t machine_gpu_clock(const struct machine *m);
 
 /* What ALLOC_MEMORY_OF_GPU's flags say that decides about entries. */
 struct machine_access {
-	enum mm_bo_kind kind;
+	enum mm_bo_kind kind : 8;
 	bool writeable, executable, coherent, uncached, ext_coherent;
 };
 
@@ -165,7 +165,7 @@ void machine_render_drop_vm(struct machine_render *r);
 /* Give @bo a fake offset for mmap() of a render node of GPU @gpu, usable by @r only. Holds no
  * reference: the caller removes it before @bo goes. Return: 0, -ENOMEM. */
 int machine_vma_add(struct machine *m, unsigned int gpu, struct machine_render *r,
-		    struct mm_bo *bo, bool mappable, uint64_t *ret_offset);
+		    struct mm_bo *bo, uint64_t *ret_offset);
 void machine_vma_remove(struct machine *m, unsigned int gpu, uint64_t offset);
 
 /* What a mapping of a device shows. */

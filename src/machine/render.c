@@ -28,7 +28,6 @@ struct machine_vma {
 	struct vkf_range range; /* byte offsets */
 	const struct machine_render *render;
 	struct mm_bo *bo;
-	bool mappable;
 };
 
 int machine_render_open(struct machine *m, unsigned int gpu, struct machine_render **ret_render)
@@ -93,7 +92,7 @@ void machine_vmas_fini(struct machine_vmas *v)
 }
 
 int machine_vma_add(struct machine *m, unsigned int gpu, struct machine_render *r, struct mm_bo *bo,
-		    bool mappable, uint64_t *ret_offset)
+		    uint64_t *ret_offset)
 {
 	struct machine_vmas *v = &m->vmas[gpu];
 	uint64_t size = mm_bo_size(bo);
@@ -111,7 +110,6 @@ int machine_vma_add(struct machine *m, unsigned int gpu, struct machine_render *
 		.range = { .first = v->next, .last = v->next + size - 1 },
 		.render = r,
 		.bo = bo,
-		.mappable = mappable,
 	};
 	v->next += size;
 	vkf_ranges_insert(&v->ranges, &vma->range);
@@ -154,7 +152,8 @@ static int check_vma(const struct machine_vma *vma, const struct machine_render 
 		return -EINVAL;
 	if (vma->render != r)
 		return -EACCES;
-	if (!vma->mappable)
+	/* Nobody has a window into registers, or a second one into pages of a program. */
+	if (mm_bo_arena(vma->bo).v == UINT64_MAX)
 		return -EPERM;
 	return machine_mapping_is_cow(prot, flags) ? -EINVAL : 0;
 }

@@ -80,11 +80,12 @@ static bool is_evictable(const struct mm_bo *bo)
 static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
 			    const struct mm_bo_params *params, uint64_t size)
 {
+	bool outside = params->kind == MM_BO_USERPTR || params->kind == MM_BO_BAR;
 	struct mm_bo *bo;
 
 	if (!vkf_budget_take(&client->buffers))
 		return NULL;
-	bo = vkf_zalloc(sizeof(*bo));
+	bo = vkf_zalloc(sizeof(*bo) + outside * sizeof(bo->outside[0]));
 	if (!bo) {
 		vkf_budget_give(&client->buffers);
 		return NULL;
@@ -97,8 +98,10 @@ static struct mm_bo *bo_new(struct mm_client *client, struct mm_device *home,
 	bo->charge = charge_of(params);
 	bo->placement = mm_placement_of_bo(params);
 	bo->places = places_of(params);
-	bo->bar_bus = (vkf_bus){ params->bar_bus };
-	bo->bar_offset = params->bar_offset;
+	if (outside) {
+		bo->outside->bar_bus = (vkf_bus){ params->bar_bus };
+		bo->outside->bar_offset = params->bar_offset;
+	}
 	bo->n_pinned = params->kind == MM_BO_BAR;
 	bo->vm = params->vm;
 	if (bo->vm)
@@ -179,8 +182,8 @@ static int enter_list(struct mm_bo *bo, const struct mm_bo_params *params)
 		mm_client_get(client);
 	}
 	if (!r && bo->kind == MM_BO_USERPTR) {
-		mm_userptr_init(&bo->user, (vkf_uptr){ params->user_addr }, bo->size);
-		vkf_ranges_insert(&client->userptrs, &bo->user.range);
+		mm_userptr_init(&bo->outside->user, (vkf_uptr){ params->user_addr }, bo->size);
+		vkf_ranges_insert(&client->userptrs, &bo->outside->user.range);
 	}
 	vkf_mutex_unlock(&client->space_lock);
 	return r;
@@ -269,7 +272,7 @@ static void leave_client(struct mm_bo *bo)
 	vkf_mutex_lock(&client->space_lock);
 	mm_buddy_free(&client->arena, bo->window);
 	if (bo->kind == MM_BO_USERPTR)
-		vkf_ranges_remove(&client->userptrs, &bo->user.range);
+		vkf_ranges_remove(&client->userptrs, &bo->outside->user.range);
 	vkf_list_del(&bo->link);
 	vkf_mutex_unlock(&client->space_lock);
 }
@@ -435,9 +438,9 @@ uint64_t mm_bo_link(const struct mm_bo *bo)
 {
 	switch (bo->kind) {
 	case MM_BO_USERPTR:
-		return mm_userptr_addr(&bo->user).v | MM_LINK_USER;
+		return mm_userptr_addr(&bo->outside->user).v | MM_LINK_USER;
 	case MM_BO_BAR:
-		return bo->bar_offset | MM_LINK_BAR;
+		return bo->outside->bar_offset | MM_LINK_BAR;
 	default:
 		return bo->window->offset | MM_LINK_ARENA;
 	}

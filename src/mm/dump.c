@@ -152,7 +152,7 @@ static void dump_place(const struct mm_bo *bo, struct mm_print *p)
 	}
 	if (bo->kind == MM_BO_BAR) {
 		mm_print_row(p, NULL);
-		mm_print_addr(p, "offset", bo->bar_bus.v);
+		mm_print_addr(p, "offset", bo->outside->bar_bus.v);
 		mm_print_bytes(p, "size", bo->size);
 		mm_print_end(p);
 	}

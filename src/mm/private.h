@@ -99,30 +99,35 @@ int mm_client_alloc_table(struct mm_client *client, uint32_t *ret_index);
 void mm_client_free_table(struct mm_client *client, uint32_t index);
 struct mm_pt_words *mm_client_table(struct mm_client *client, uint32_t index);
 
+/* struct mm_bo_outside - where the bytes of a buffer without a window are */
+struct mm_bo_outside {
+	struct mm_userptr user; /* USERPTR; range protected by client.space_lock */
+	vkf_bus bar_bus;        /* BAR */
+	uint64_t bar_offset;    /* BAR */
+};
+
 struct mm_bo {
 	struct vkf_ref ref;
 	enum mm_bo_kind kind;          /* constant, as all up to @window */
 	struct mm_client *client;      /* a reference */
 	struct mm_device *home;
 	uint64_t size;
-	enum mm_charge charge;
 	struct mm_placement placement; /* how, in VRAM */
+	enum mm_charge charge;
 	struct mm_places places;       /* where, of those with a window */
-	vkf_bus bar_bus;               /* BAR */
-	uint64_t bar_offset;           /* BAR */
-	struct mm_userptr user;        /* USERPTR; range protected by client.space_lock */
 	struct mm_buddy_block *window; /* VRAM and GTT: where the bytes are */
 
 	struct mm_vm *vm;              /* constant: whose reservation it shares, a reference; or NULL */
 	struct mm_resv *resv;          /* whose lock protects what follows; constant until it dies */
 	struct mm_resv own_resv;
 	struct mm_resource res;        /* where the bytes are said to be */
-	unsigned int n_pinned;
 	struct vkf_list mappings;      /* of mm_mapping.of_bo */
+	unsigned int n_pinned;
 
 	atomic_bool cpu_access;        /* a hint that stands alone */
 	struct mm_fence_cb idle;       /* once the last reference is gone */
 	struct vkf_list link;          /* protected by client.space_lock */
+	struct mm_bo_outside outside[]; /* one, of those without a window; constant */
 };
 
 /* What a page-table entry's link says of the first page. */

@@ -60,7 +60,7 @@ static void describe_bo(const struct mm_vm *vm, const struct mm_bo *bo,
 	ret_source->link = mm_bo_link(bo);
 	ret_source->addr_base = 0;
 	if (bo->kind == MM_BO_BAR) {
-		mm_walk_range(&ret_source->walk, bo->bar_bus.v, bo->size);
+		mm_walk_range(&ret_source->walk, bo->outside->bar_bus.v, bo->size);
 		return;
 	}
 	mm_walk_resource(&ret_source->walk, &bo->res);

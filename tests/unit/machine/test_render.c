@@ -13,11 +13,11 @@ static struct machine_render *open_render(unsigned int gpu)
 	return r;
 }
 
-static uint64_t add(unsigned int gpu, struct machine_render *r, struct mm_bo *bo, bool mappable)
+static uint64_t add(unsigned int gpu, struct machine_render *r, struct mm_bo *bo)
 {
 	uint64_t offset = 0;
 
-	assert_int_equal(machine_vma_add(fx.m, gpu, r, bo, mappable, &offset), 0);
+	assert_int_equal(machine_vma_add(fx.m, gpu, r, bo, &offset), 0);
 	return offset;
 }
 
@@ -88,7 +88,7 @@ static void a_buffer_is_mapped_at_its_offset(void **state)
 {
 	struct machine_render *r = open_render(0);
 	struct mm_bo *bo = fx_bo(0, MM_BO_VRAM, VKF_MIB(4)), *gtt = fx_bo(0, MM_BO_GTT, 4096);
-	uint64_t off = add(0, r, bo, true), off2 = add(0, r, gtt, true);
+	uint64_t off = add(0, r, bo), off2 = add(0, r, gtt);
 	struct machine_map m;
 
 	/* What fits in 32 bits of pages is not used: the kernel's own objects are there. */
@@ -115,7 +115,7 @@ static void an_offset_is_exact_and_a_length_within(void **state)
 {
 	struct machine_render *r = open_render(0);
 	struct mm_bo *bo = fx_bo(0, MM_BO_VRAM, VKF_MIB(1));
-	uint64_t off = add(0, r, bo, true);
+	uint64_t off = add(0, r, bo);
 
 	assert_int_equal(map(r, off + 4096, 4096, RW, MAP_SHARED), -EINVAL);
 	assert_int_equal(map(r, off - 4096, 4096, RW, MAP_SHARED), -EINVAL);
@@ -134,7 +134,7 @@ static void another_open_file_may_not_map_it(void **state)
 {
 	struct machine_render *r = open_render(0), *other = open_render(0), *gpu1 = open_render(1);
 	struct mm_bo *bo = fx_bo(0, MM_BO_VRAM, VKF_MIB(1));
-	uint64_t off = add(0, r, bo, true);
+	uint64_t off = add(0, r, bo);
 
 	assert_int_equal(map(other, off, 4096, RW, MAP_SHARED), -EACCES);
 	assert_int_equal(map(other, off, 4096, PROT_NONE, MAP_PRIVATE), -EACCES);
@@ -151,7 +151,7 @@ static void what_has_no_cpu_mapping_is_refused(void **state)
 {
 	struct machine_render *r = open_render(0);
 	struct mm_bo *bo = fx_bo(0, MM_BO_USERPTR, VKF_MIB(1));
-	uint64_t off = add(0, r, bo, false);
+	uint64_t off = add(0, r, bo);
 
 	assert_int_equal(map(r, off, 4096, RW, MAP_SHARED), -EPERM);
 	assert_int_equal(map(r, off, 4096, PROT_NONE, MAP_PRIVATE), -EPERM);
@@ -164,7 +164,7 @@ static void a_private_mapping_must_have_no_rights(void **state)
 {
 	struct machine_render *r = open_render(0);
 	struct mm_bo *bo = fx_bo(0, MM_BO_VRAM, VKF_MIB(1));
-	uint64_t off = add(0, r, bo, true);
+	uint64_t off = add(0, r, bo);
 
 	assert_int_equal(map(r, off, 4096, PROT_WRITE, MAP_PRIVATE), -EINVAL);
 	assert_int_equal(map(r, off, 4096, RW, MAP_PRIVATE), -EINVAL);
@@ -183,7 +183,7 @@ static void an_offset_is_never_given_twice(void **state)
 
 	for (unsigned int i = 0; i < 100; i++) {
 		struct mm_bo *bo = fx_bo(0, MM_BO_VRAM, VKF_PAGE_SIZE * (1 + i % 3));
-		uint64_t off = add(0, r, bo, true);
+		uint64_t off = add(0, r, bo);
 
 		assert_true(off > last);
 		assert_int_equal(map(r, last, 4096, RW, MAP_SHARED), -EINVAL);
@@ -204,7 +204,7 @@ static void without_memory_there_is_no_offset(void **state)
 	uint64_t off = 7;
 
 	fail_alloc(1);
-	assert_int_equal(machine_vma_add(fx.m, 0, r, bo, true, &off), -ENOMEM);
+	assert_int_equal(machine_vma_add(fx.m, 0, r, bo, &off), -ENOMEM);
 	assert_int_equal(off, 7);
 	vkf_env_set(NULL);
 	mm_bo_put(bo);
