@@ -21,8 +21,8 @@
 
 #define ROUNDS 5
 /* VRAM that nobody can have, so that the limits of one request are not met. */
-#define FILLED VKF_MIB(64)
-#define ROOM   VKF_MIB(96)
+#define FILLED    VKF_MIB(64)
+#define ROOM      VKF_MIB(96)
 #define TABLES(n) ((n) / MM_PT_ENTRIES + 16)
 
 static uint64_t cpu_ns(void)
