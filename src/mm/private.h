@@ -163,6 +163,8 @@ struct mm_vm {
 void mm_vm_get(struct mm_vm *vm);
 /* The memory goes with the last one; no lock of the VM is held. */
 void mm_vm_put(struct mm_vm *vm);
+/* A signalled fence still is the memory of a whole update: keep none as the last of a mapping. */
+void mm_vm_forget_updates(struct mm_vm *vm);
 /* The client's lock and the VM's: no other change of this VM, and no restore. Return: 0 or
  * -ERESTARTSYS (512). */
 int mm_vm_lock(struct mm_vm *vm) VKF_TRY_ACQUIRE(0, vm->lock) VKF_MUST_CHECK;

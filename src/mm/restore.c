@@ -256,8 +256,18 @@ static int restore(struct restore *rs) VKF_REQUIRES(rs->client->lock)
 
 static void wait_for_updates(struct restore *rs)
 {
+	struct mm_client *client = rs->client;
+	struct mm_vm *vm;
+
 	for (size_t i = 0; i < rs->updates.n; i++)
 		mm_fence_wait(rs->updates.fences[i], VKF_FOREVER, false);
+	/* Without any, none was pending when its mapping was told of it. */
+	if (!rs->updates.n)
+		return;
+	vkf_mutex_lock(&client->lock);
+	vkf_list_for_each(vm, &client->vms, link)
+		mm_vm_forget_updates(vm);
+	vkf_mutex_unlock(&client->lock);
 }
 
 VKF_NO_TS int mm_client_restore(struct mm_client *client)

@@ -176,6 +176,24 @@ VKF_NO_TS void mm_vm_unlock(struct mm_vm *vm)
 
 /* ------------------------------------------------ the rest */
 
+static void forget_update(struct mm_mapping *m) VKF_REQUIRES(m->vm->lock)
+{
+	if (!m->last_update || !mm_fence_is_signalled(m->last_update))
+		return;
+	mm_fence_put(m->last_update);
+	m->last_update = NULL;
+}
+
+void mm_vm_forget_updates(struct mm_vm *vm)
+{
+	struct vkf_range *range;
+
+	vkf_mutex_lock(&vm->lock);
+	for (range = vkf_ranges_first(&vm->va.ranges); range; range = vkf_ranges_next(range))
+		forget_update(mm_mapping_of_range(range));
+	vkf_mutex_unlock(&vm->lock);
+}
+
 int mm_vm_sync(struct mm_mapping *mapping, bool interruptible)
 {
 	struct mm_fence *f;
@@ -186,8 +204,13 @@ int mm_vm_sync(struct mm_mapping *mapping, bool interruptible)
 	if (f)
 		mm_fence_get(f);
 	vkf_mutex_unlock(&mapping->vm->lock);
-	r = f ? mm_fence_wait(f, VKF_FOREVER, interruptible) : 0;
+	if (!f)
+		return 0;
+	r = mm_fence_wait(f, VKF_FOREVER, interruptible);
 	mm_fence_put(f);
+	vkf_mutex_lock(&mapping->vm->lock);
+	forget_update(mapping);
+	vkf_mutex_unlock(&mapping->vm->lock);
 	return r;
 }
 

@@ -304,6 +304,35 @@ static void an_evicted_client_comes_back_where_it_was(void **state)
 	mm_bo_put(other);
 }
 
+static void run_later(void *arg)
+{
+	vkf_sleep_ns(2 * VKF_NSEC_PER_MSEC, false);
+	mm_fixture_run_all(&f);
+	f.delay = false;
+	mm_fixture_run_all(&f);
+}
+
+static void no_mapping_keeps_the_update_that_a_restore_waited_for(void **state)
+{
+	struct mm_bo *bo = create(&f.a, BIG), *other;
+	struct mm_vm *vm = new_vm(&f.a);
+	struct mm_mapping *m = map(vm, bo, VA);
+	struct vkf_task *task;
+
+	other = create(&b, 2 * BIG);
+	mm_client_evicted(f.a.mm);
+	mm_bo_put(other);
+	f.delay = true;
+	assert_int_equal(vkf_spawn("worker", run_later, NULL, &task), 0);
+	assert_int_equal(mm_client_restore(f.a.mm), 0);
+	assert_null(m->last_update);
+	vkf_join(task);
+	assert_int_equal(pte_gfx9_get_page(mm_fixture_walk(&f.a, vm, VA).entry) << VKF_PAGE_SHIFT,
+			 bo->res.blocks->offset);
+	mm_fixture_check(&f);
+	mm_bo_put(bo);
+}
+
 static void restoring_evicts_others_in_turn(void **state)
 {
 	struct mm_bo *of_a = create(&f.a, 2 * BIG), *of_b = create(&b, 2 * BIG);
@@ -539,6 +568,7 @@ int main(void)
 		TEST(what_the_cpu_need_not_see_goes_out_of_its_sight),
 		TEST(who_is_out_of_bounds_need_not_leave),
 		TEST(an_evicted_client_comes_back_where_it_was),
+		TEST(no_mapping_keeps_the_update_that_a_restore_waited_for),
 		TEST(restoring_evicts_others_in_turn),
 		TEST(without_room_it_comes_back_in_system_memory),
 		TEST(mapping_an_evicted_buffer_brings_it_back_without_stopping_its_owner),

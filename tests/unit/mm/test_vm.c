@@ -413,7 +413,9 @@ static void a_buffer_on_the_move_is_mapped_when_it_has_arrived(void **state)
 	mm_fixture_check(&f);
 	assert_int_equal(mm_fence_signal(move, 0), 0);
 	mm_fence_put(move);
+	assert_non_null(other->last_update);
 	assert_int_equal(mm_vm_sync(other, true), 0);
+	assert_null(other->last_update);
 	assert_int_equal(mm_fixture_walk(&f.a, vm, 2 * VA).entry & 1, 1);
 	assert_int_equal(mm_vm_unmap(m, NULL), 0);
 	mm_fixture_run_all(&f);
