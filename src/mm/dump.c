@@ -201,8 +201,17 @@ static void dump_target(const struct mm_mapping *m, struct mm_bo *bo, struct mm_
 	dump_attr(&attr, p);
 }
 
-/* There is nothing to lock where there is no buffer. */
-VKF_NO_TS static void dump_mapping(const struct mm_mapping *m, struct mm_print *p)
+static void dump_whereabouts(struct mm_bo *bo, struct mm_print *p)
+{
+	/* Not interrupted, so it cannot fail. */
+	if (mm_resv_lock(bo->resv, false))
+		return;
+	mm_print_u64(p, "pinned", bo->n_pinned);
+	dump_place(bo, p);
+	mm_resv_unlock(bo->resv);
+}
+
+static void dump_mapping(const struct mm_mapping *m, struct mm_print *p)
 {
 	const struct vkf_range *range = &m->node.range;
 	struct mm_bo *bo = mm_mapping_bo(m);
@@ -215,15 +224,9 @@ VKF_NO_TS static void dump_mapping(const struct mm_mapping *m, struct mm_print *
 	else
 		mm_print_str(p, "kind", "none");
 	mm_print_u64(p, "users", atomic_load(&m->n_users));
-	/* Not interrupted, so it cannot fail. */
-	if (bo && mm_resv_lock(bo->resv, false))
-		return;
 	mm_print_str(p, "state", state_of(m));
-	if (bo) {
-		mm_print_u64(p, "pinned", bo->n_pinned);
-		dump_place(bo, p);
-		mm_resv_unlock(bo->resv);
-	}
+	if (bo)
+		dump_whereabouts(bo, p);
 	mm_print_end(p);
 }
 
