@@ -179,6 +179,7 @@ static void what_no_engine_would_tell_is_not_told(void **state)
 static void one_traces_at_a_time_and_then_another(void **state)
 {
 	struct wire_welcome welcome;
+	struct dx_session s;
 	int fd, ring, r;
 
 	watch();
@@ -186,8 +187,13 @@ static void one_traces_at_a_time_and_then_another(void **state)
 	assert_int_equal(try_trace(fd, &welcome, &ring), -EBUSY);
 	assert_true(dx_closed(fd));
 	close(fd);
-	/* The refused one has ended nothing. */
+	/* The refused one has ended nothing, by coming or by going. */
+	dx_nap(50);
+	dx_session_open(&dx, &s, "prog");
+	dx_session_close(&s);
+	dx_wait_clients(&dx, 0);
 	take();
+	assert_true(find(VKF_TRACE_CLIENT_START, 0) < w.n);
 	dx_send(w.fd, WIRE_TRACE_END, 0, 0);
 	assert_int_equal(dx_recv(w.fd, &welcome, NULL, 0), 0);
 	close(w.fd);
