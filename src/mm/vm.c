@@ -184,7 +184,7 @@ static void forget_update(struct mm_mapping *m) VKF_REQUIRES(m->vm->lock)
 	m->last_update = NULL;
 }
 
-void mm_vm_forget_updates(struct mm_vm *vm)
+VKF_NO_TS void mm_vm_forget_updates(struct mm_vm *vm)
 {
 	struct vkf_range *range;
 
