@@ -27,6 +27,16 @@ static bool comes(const struct change *c)
 	return c->req->op == MM_VA_MAP || c->req->op == MM_VA_REPLACE;
 }
 
+/* Whether entries are to lead somewhere: those of what comes, or of what is left beside a cut. */
+static bool leads_somewhere(const struct change *c)
+{
+	bool cuts = false;
+
+	for (size_t i = 0; i < c->plan.n_steps; i++)
+		cuts |= c->plan.steps[i].kind == MM_VA_STEP_REMAP;
+	return cuts || comes(c);
+}
+
 static int check_bo(const struct mm_vm *vm, const struct mm_bo *bo, const struct mm_pte_attr *attr)
 {
 	if (!bo)
@@ -163,7 +173,7 @@ static int reserve(struct change *c) VKF_REQUIRES(c->vm->lock)
 
 	do {
 		r = lock_all(c);
-		if (!r && comes(c) && !c->req->later)
+		if (!r && leads_somewhere(c) && !c->req->later)
 			r = mm_vm_validate_tables_locked(c->vm, &c->ctx, true);
 		if (!r)
 			r = validate(c);
