@@ -247,7 +247,10 @@ void msim_close(struct msim_thread *t, int fd)
 	if (!f)
 		return;
 	t->process->files[fd] = NULL;
+	/* A dma-buf may be the last that holds its buffer. */
+	msim_enter_mm(t->process->m);
 	driver_file_drop(f);
+	msim_leave_mm(t->process->m);
 }
 
 void *msim_mmap(struct msim_thread *t, int fd, uint64_t offset, uint64_t len, int *ret_errno)

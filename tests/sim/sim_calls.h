@@ -26,7 +26,10 @@
 #define K_FREE          NR(0x17, struct kfd_ioctl_free_memory_of_gpu_args)
 #define K_MAP           NR(0x18, struct kfd_ioctl_map_memory_to_gpu_args)
 #define K_UNMAP         NR(0x19, struct kfd_ioctl_unmap_memory_from_gpu_args)
+#define K_INFO_DMABUF   NR(0x1c, struct kfd_ioctl_get_dmabuf_info_args)
+#define K_IMPORT_DMABUF NR(0x1d, struct kfd_ioctl_import_dmabuf_args)
 #define K_AVAILABLE     NR(0x23, struct kfd_ioctl_get_available_memory_args)
+#define K_EXPORT_DMABUF NR(0x24, struct kfd_export_dmabuf_args)
 
 #define F(name)      ((uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_##name)
 #define F_VRAM       F(VRAM)

@@ -118,7 +118,8 @@ int prog_alloc(struct prog *pr, struct prog_buf *b, enum prog_kind kind, unsigne
 		want(pr, b, -(int64_t)size);
 		return r;
 	}
-	b->live = true;
+	b->live = b->charged = true;
+	b->imported = false;
 	b->writable = flags & F_WRITABLE;
 	b->aql = flags & F_AQL;
 	b->handle = args.handle;
@@ -140,11 +141,63 @@ int prog_free(struct prog *pr, struct prog_buf *b)
 	msim_trace(pr->m, "free %" PRIx64 ": %d", b->va, r);
 	if (prog_expect(pr, "FREE", r, b->mapped ? -EBUSY : 0, false))
 		return r;
-	want(pr, b, -(int64_t)b->size);
+	if (b->charged)
+		want(pr, b, -(int64_t)b->size);
 	b->live = false;
 	pr->s->n_buffers--;
-	if (b->kind == PROG_VRAM)
+	if (b->kind == PROG_VRAM && !b->imported)
 		pr->s->vram[b->home] -= b->size;
+	return 0;
+}
+
+int prog_export(struct prog *pr, struct prog_buf *b)
+{
+	struct kfd_export_dmabuf_args args = { .handle = b->handle };
+	int r = msim_ioctl(pr->t, pr->s->kfd, K_EXPORT_DMABUF, &args);
+
+	msim_trace(pr->m, "export %" PRIx64 ": %d", b->va, r);
+	/* There are few descriptors. */
+	if (r == -EMFILE || prog_expect(pr, "EXPORT", r, 0, false))
+		return r;
+	return (int)args.dmabuf_fd;
+}
+
+static void check_info(struct prog *pr, const struct prog_buf *from, int fd)
+{
+	struct kfd_ioctl_get_dmabuf_info_args args = { .dmabuf_fd = (uint32_t)fd };
+	uint32_t place = from->kind == PROG_VRAM ? F_VRAM : F_GTT;
+
+	if (prog_expect(pr, "DMABUF_INFO", msim_ioctl(pr->t, pr->s->kfd, K_INFO_DMABUF, &args), 0,
+			false))
+		return;
+	if (args.size != from->size || args.gpu_id != prog_gpu_id(pr, from->home) ||
+	    (args.flags & (F_VRAM | F_GTT)) != place)
+		msim_fail(pr->m, "%s: a dma-buf is %" PRIu64 " bytes, flags %x, of GPU %x",
+			  pr->t->name, (uint64_t)args.size, args.flags, args.gpu_id);
+}
+
+int prog_import(struct prog *pr, struct prog_buf *b, const struct prog_buf *from, int fd)
+{
+	struct kfd_ioctl_import_dmabuf_args args = {
+		.va_addr = b->va,
+		.gpu_id = prog_gpu_id(pr, from->home),
+		.dmabuf_fd = (uint32_t)fd,
+	};
+	uint64_t va = b->va;
+	int r;
+
+	check_info(pr, from, fd);
+	r = msim_ioctl(pr->t, pr->s->kfd, K_IMPORT_DMABUF, &args);
+	msim_trace(pr->m, "import %" PRIx64 " from %" PRIx64 ": %d", va, from->va, r);
+	if (prog_expect(pr, "IMPORT", r, 0, false))
+		return r;
+	*b = *from;
+	b->va = va;
+	b->handle = args.handle;
+	b->writable = b->imported = true;
+	b->charged = b->aql = false;
+	b->mapped = 0;
+	pr->s->n_buffers++;
 	return 0;
 }
 

@@ -27,6 +27,8 @@ enum prog_kind { PROG_VRAM, PROG_GTT, PROG_USER, PROG_N_KINDS };
 /* struct prog_buf - a buffer, and what must be in it */
 struct prog_buf {
 	bool live, writable, aql;
+	bool imported; /* from a dma-buf: not counted as its process's VRAM */
+	bool charged;  /* its memory counts as wanted; of several handles on one buffer one is */
 	enum prog_kind kind;
 	unsigned int home;
 	uint64_t handle, size, va;
@@ -112,6 +114,10 @@ int prog_alloc(struct prog *pr, struct prog_buf *b, enum prog_kind kind, unsigne
 int prog_map(struct prog *pr, struct prog_buf *b, uint32_t gpus);
 int prog_unmap(struct prog *pr, struct prog_buf *b, uint32_t gpus);
 int prog_free(struct prog *pr, struct prog_buf *b);
+/* A descriptor of @b's memory. Return: it, or a negative errno. */
+int prog_export(struct prog *pr, struct prog_buf *b);
+/* Another handle on @from's memory, with what is in it. */
+int prog_import(struct prog *pr, struct prog_buf *b, const struct prog_buf *from, int fd);
 void prog_fill(struct prog *pr, struct prog_buf *b);
 void prog_verify(struct prog *pr, const struct prog_buf *b);
 int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsigned int gpu);

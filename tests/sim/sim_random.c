@@ -199,6 +199,58 @@ static void do_verify(struct prog *pr)
 		prog_verify(pr, b);
 }
 
+/* A copy out of @b by its home's engine, if there is a queue and a place for it. */
+static void copy_out(struct prog *pr, struct prog_buf *b)
+{
+	struct prog_queue *q = any_queue(pr, true);
+	struct prog_flight *f = NULL;
+
+	if (!q || prog_map(pr, b, 1u << q->gpu))
+		return;
+	for (unsigned int i = 0; i < PROG_BUFS && !f; i++) {
+		struct prog_buf *dst = &pr->bufs[i];
+
+		/* Of another handle's memory this one would not know that it has changed. */
+		if (dst == b || dst->cpu == b->cpu || !is_live_and_idle(dst) || !dst->writable ||
+		    !(dst->mapped & 1u << q->gpu))
+			continue;
+		f = prog_copy(pr, q, dst, b, VKF_MIN(dst->size, b->size));
+	}
+	if (f)
+		prog_land(pr, f);
+}
+
+/* The same memory by another handle, which may outlive the first, and the descriptor. */
+static void do_share(struct prog *pr)
+{
+	struct prog_buf *b = any_buf(pr, is_live_and_idle), *again = any_buf(pr, is_free);
+	int fd;
+
+	if (!b || !again || b->kind == PROG_USER || b->aql)
+		return;
+	prog_fill(pr, b);
+	fd = prog_export(pr, b);
+	if (fd < 0)
+		return;
+	if (!prog_import(pr, again, b, fd)) {
+		if (once_in(pr, 2)) {
+			again->charged = b->charged;
+			b->charged = false;
+			prog_drop_buf(pr, b);
+		}
+		if (once_in(pr, 2)) {
+			msim_close(pr->t, fd);
+			fd = -1;
+		}
+		copy_out(pr, again);
+		if (!pr->p->dying)
+			prog_verify(pr, again);
+		prog_drop_buf(pr, again);
+	}
+	if (fd >= 0)
+		msim_close(pr->t, fd);
+}
+
 static void do_available(struct prog *pr)
 {
 	unsigned int gpu = random_gpu(pr);
@@ -706,6 +758,7 @@ static const struct action {
 	{ "free", 5, do_free },
 	{ "fill", 3, do_fill },
 	{ "verify", 4, do_verify },
+	{ "share", 3, do_share },
 	{ "available", 2, do_available },
 	{ "queue create", 5, do_queue_create },
 	{ "queue destroy", 3, do_queue_destroy },
