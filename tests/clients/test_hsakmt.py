@@ -29,7 +29,9 @@ class Hsakmt(support.VkfdTest):
         need_program()
 
     def check(self, *options):
-        status, out, err = self.vkfd("run", *LITTLE, *options, "--", PROGRAM)
+        # Read below, so in one form whatever form who started this asks for.
+        env = dict(self.env, CMOCKA_MESSAGE_OUTPUT="STDOUT")
+        status, out, err = self.vkfd("run", *LITTLE, *options, "--", PROGRAM, env=env)
         text = out + err
         self.assertEqual(status, 0, text)
         ran = re.search(r"Running (\d+) test", text)
