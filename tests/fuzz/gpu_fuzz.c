@@ -324,6 +324,8 @@ static void disturb(const uint8_t *header, unsigned int step)
 		world.ctrl->irq_rptr = world.ctrl->irq_wptr;
 }
 
+/* @told: set when one says that the queue is given up. At a page that the host has taken away it only
+ * pauses. */
 static void check_irqs(uint32_t from, bool *told)
 {
 	for (; from != world.ctrl->irq_wptr; from++) {
@@ -333,7 +335,8 @@ static void check_irqs(uint32_t from, bool *told)
 		CHECK(irq->type == GPU_IRQ_EVENT || irq->type == GPU_IRQ_VM_FAULT ||
 		      irq->type == GPU_IRQ_BAD_PACKET);
 		CHECK(irq->type != GPU_IRQ_VM_FAULT || (irq->status && !(irq->va & 0xfff)));
-		*told |= irq->type != GPU_IRQ_EVENT;
+		*told |= irq->type == GPU_IRQ_BAD_PACKET ||
+			 (irq->type == GPU_IRQ_VM_FAULT && !(irq->status & GPU_FAULT_HOST));
 	}
 }
 
