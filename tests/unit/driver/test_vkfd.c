@@ -515,7 +515,8 @@ static void copier_close(struct copier *x)
 {
 	munmap(x->from, COPY_BYTES);
 	munmap(x->to, COPY_BYTES);
-	munmap((void *)((uintptr_t)x->q.doorbell & ~(uintptr_t)8191), 8192);
+	/* Its slice begins at any page, so it is not where the low bits are 0. */
+	munmap((char *)x->q.doorbell - (x->q.args.doorbell_offset & 8191), 8192);
 	munmap((void *)x->q.ring_cpu, RING_BYTES);
 	munmap((void *)x->q.wptr, PAGE);
 	munmap((void *)x->q.rptr, PAGE);
