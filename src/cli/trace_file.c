@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "cli/cli.h"
 #include "drm/node.h"
+#include "host/write.h"
 #include "kfd/kfd.h"
 #include "trace/chrome.h"
 #include "trace/ring.h"
@@ -44,21 +45,6 @@ struct trace_file {
 };
 
 /* ------------------------------------------------ writing */
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
 
 /* The new events go over the old end, with a new end behind them. */
 static int write_regular(struct trace_file *f, const char *text, size_t len)
@@ -93,7 +79,7 @@ static int write_events(void *cookie, const char *text, size_t len)
 {
 	struct trace_file *f = cookie;
 
-	return f->regular ? write_regular(f, text, len) : write_all(f->fd, text, len);
+	return f->regular ? write_regular(f, text, len) : host_write_all(f->fd, text, len);
 }
 
 static const char *ioctl_name(uint32_t call)
@@ -269,7 +255,7 @@ static int finish(struct trace_file *f)
 	int r = trace_chrome_close(f->chrome);
 
 	if (!r && !f->regular)
-		r = write_all(f->fd, end, sizeof(end) - 1);
+		r = host_write_all(f->fd, end, sizeof(end) - 1);
 	if (close(f->fd) < 0 && !r)
 		r = -errno;
 	return r;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "host/write.h"
 #include "machine/sysfs.h"
 
 #define PATH_LEN 512
@@ -55,21 +56,6 @@ static int make_dir_of(char *path)
 	return r;
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* Append the host's modules, so that a program that looks for another one finds it. */
 static int append_host_modules(int fd)
 {
@@ -80,7 +66,7 @@ static int append_host_modules(int fd)
 	if (in < 0)
 		return 0;
 	while (!r && (n = read(in, buf, sizeof(buf))) > 0)
-		r = write_all(fd, buf, (size_t)n);
+		r = host_write_all(fd, buf, (size_t)n);
 	close(in);
 	return r;
 }
@@ -110,7 +96,7 @@ static int tree_file(void *cookie, const char *path, const char *text, size_t le
 	fd = create_file(full);
 	if (fd < 0)
 		return fd;
-	r = write_all(fd, text, len);
+	r = host_write_all(fd, text, len);
 	if (!r && !strcmp(path, "/proc/modules"))
 		r = append_host_modules(fd);
 	close(fd);
