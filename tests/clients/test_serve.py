@@ -70,6 +70,8 @@ class Serve(support.VkfdTest):
                 self.assertGreaterEqual(before[i] - during[i], 64 * MIB)
                 self.assertGreaterEqual(during[i] - both[i], 96 * MIB)
                 self.assertGreaterEqual(used[i] - start[i], 160 * MIB)
+            # One that has just ended may still be listed.
+            support.wait_until(lambda: len(driver.status()["clients"]) == 2, "two clients")
             clients = {c["pid"]: c for c in driver.status()["clients"]}
             self.assertEqual(len(clients), 2)
             per_client = sorted(c["gpus"][0]["vram"] for c in clients.values())
