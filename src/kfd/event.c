@@ -29,8 +29,8 @@ static void free_table(struct vkf_handles *table)
 	unsigned int id;
 
 	vkf_handle_for_each(table, id, e) {
-		VKF_ASSERT(vkf_list_empty(&e->waiters));
-		vkf_free(e);
+		VKF_ASSERT(e->refs == 1);
+		kfd_event_put(e);
 	}
 	vkf_handles_fini(table);
 }
@@ -83,6 +83,20 @@ void kfd_event_set(struct kfd_event *e)
 		w->activated = true;
 		wake(w);
 	}
+}
+
+struct kfd_event *kfd_event_get(struct kfd_event *e)
+{
+	e->refs++;
+	return e;
+}
+
+void kfd_event_put(struct kfd_event *e)
+{
+	if (--e->refs)
+		return;
+	VKF_ASSERT(vkf_list_empty(&e->waiters));
+	vkf_free(e);
 }
 
 /* ------------------------------------------------ the event page */
@@ -152,7 +166,7 @@ static int take_page(struct kfd_process *p, uint64_t handle)
 
 /* ------------------------------------------------ create and destroy */
 
-/* An id is a slot: no more of them than the program has mapped. */
+/* An id is a slot that the program has mapped. It may have mapped fewer than it has events. */
 static int add_signal(struct kfd_process *p, struct kfd_event *e) VKF_REQUIRES(p->events.lock)
 {
 	struct kfd_events *ev = &p->events;
@@ -164,7 +178,7 @@ static int add_signal(struct kfd_process *p, struct kfd_event *e) VKF_REQUIRES(p
 		if (r)
 			return r;
 	}
-	if (ev->signals.n_used + 1 >= ev->slot_bytes / sizeof(uint64_t))
+	if (ev->signals.n_used + 1 == ev->slot_bytes / sizeof(uint64_t))
 		return -ENOSPC;
 	r = vkf_handles_add(&ev->signals, e, &id);
 	if (r)
@@ -200,6 +214,7 @@ static int create(struct kfd_process *p, struct kfd_ioctl_create_event_args *arg
 	e->type = args->event_type;
 	e->auto_reset = args->auto_reset != 0;
 	e->age = 1;
+	e->refs = 1;
 	vkf_list_init(&e->waiters);
 	args->event_page_offset = 0;
 	vkf_mutex_lock(&p->events.lock);
@@ -239,9 +254,10 @@ static void destroy(struct kfd_events *ev, struct kfd_event *e) VKF_REQUIRES(ev-
 		w->event = NULL;
 		wake(w);
 		vkf_list_del(&w->node);
+		kfd_event_put(e);
 	}
 	vkf_handles_remove(has_slot(e->type) ? &ev->signals : &ev->others, e->id);
-	vkf_free(e);
+	kfd_event_put(e);
 }
 
 int kfd_destroy_event(struct kfd_process *p, struct vkf_call *call, void *arg)

@@ -11,7 +11,9 @@
  * of one runtime wait for one event, and none of them may be left behind.
  *
  * One lock per process (rank EVENT) covers its events and waiters. A waiter
- * sleeps on a condition of its own and holds nothing meanwhile.
+ * sleeps on a condition of its own and holds nothing meanwhile. Destroying an
+ * event fails the waits for it; one that was woken by it, or had found it
+ * signalled, ends as if it were still there.
  */
 #include "base/handle.h"
 #include "base/list.h"
@@ -30,6 +32,7 @@ struct kfd_event {
 	bool auto_reset;
 	bool signaled;
 	uint64_t age;                /* 1, and one more with each set; never 0 */
+	unsigned int refs;           /* the table's, and one of each waiter that names it */
 	struct vkf_list waiters;     /* of struct kfd_waiter.node */
 	struct kfd_hsa_memory_exception_data memory;
 	struct kfd_hsa_hw_exception_data hw;
@@ -54,7 +57,7 @@ struct kfd_wait {
 /* struct kfd_waiter - one event of a wait */
 struct kfd_waiter {
 	struct vkf_list node;        /* in kfd_event.waiters, or in none */
-	struct kfd_event *event;     /* NULL: it was destroyed */
+	struct kfd_event *event;     /* a reference; NULL: it was destroyed */
 	struct kfd_wait *wait;
 	bool activated, aged;
 };
@@ -65,6 +68,9 @@ void kfd_events_fini(struct kfd_events *ev);
 struct kfd_event *kfd_event_find(struct kfd_events *ev, uint32_t id) VKF_REQUIRES(ev->lock);
 /* Wake its waiters and mark it as told above. */
 void kfd_event_set(struct kfd_event *e);
+/* With the lock of its events held, as setting it. */
+struct kfd_event *kfd_event_get(struct kfd_event *e);
+void kfd_event_put(struct kfd_event *e);
 unsigned int kfd_events_count(struct kfd_events *ev);
 
 /* From an interrupt: set event @id if it is one that a GPU may set. False: no such event. */

@@ -50,7 +50,7 @@ static int init_waiter(struct wait_call *wc, uint32_t i) VKF_REQUIRES(wc->ev->lo
 	e = kfd_event_find(wc->ev, data.event_id);
 	if (!e)
 		return -EINVAL;
-	w->event = e;
+	w->event = kfd_event_get(e);
 	w->activated = e->signaled;
 	e->signaled = e->signaled && !e->auto_reset;
 	if (e->type == KFD_IOC_EVENT_SIGNAL && signal->last_event_age) {
@@ -163,6 +163,7 @@ static void release_waiters(struct wait_call *wc, bool undo) VKF_REQUIRES(wc->ev
 		vkf_list_del(&w->node);
 		if (undo && w->activated && w->event->auto_reset)
 			kfd_event_set(w->event);
+		kfd_event_put(w->event);
 	}
 }
 

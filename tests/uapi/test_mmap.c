@@ -87,6 +87,26 @@ static void an_event_page_must_be_there(void **state)
 		assert_int_equal(event(&p, KFD_IOC_EVENT_SIGNAL, true), i);
 }
 
+/* Who maps less of it than he has events gets no more, but for ids that are free down there. */
+static void fewer_slots_than_events_leave_the_free_ones_below(void **state)
+{
+	struct kfd_ioctl_create_event_args a = { .event_type = KFD_IOC_EVENT_SIGNAL };
+	struct kfd_ioctl_destroy_event_args destroy = { .event_id = 7 };
+	struct prog p;
+	void *m;
+
+	prog_start(&p);
+	event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	assert_int_equal(map_kfd(&p, 32768, kfd_offset(2, 0), &m), 0);
+	for (uint32_t i = 2; i <= 600; i++)
+		assert_int_equal(event(&p, KFD_IOC_EVENT_SIGNAL, true), i);
+	assert_int_equal(map_kfd(&p, PAGE, kfd_offset(2, 0), &m), 0);
+	assert_int_equal(uapi_ioctl(p.kfd, K_CREATE_EVENT, &a), -ENOSPC);
+	assert_int_equal(uapi_ioctl(p.kfd, K_DESTROY_EVENT, &destroy), 0);
+	assert_int_equal(event(&p, KFD_IOC_EVENT_SIGNAL, true), 7);
+	assert_int_equal(uapi_ioctl(p.kfd, K_CREATE_EVENT, &a), -ENOSPC);
+}
+
 static int map_in_child(int fd)
 {
 	struct prog p = { .kfd = fd };
@@ -225,6 +245,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(registers_are_one_page),
 	cmocka_unit_test(the_trap_handlers_pages_are_not_to_be_had),
 	cmocka_unit_test(an_event_page_must_be_there),
+	cmocka_unit_test(fewer_slots_than_events_leave_the_free_ones_below),
 	cmocka_unit_test(a_child_without_a_process_cannot_map),
 	cmocka_unit_test(a_buffer_has_bytes_and_keeps_them),
 	cmocka_unit_test(a_new_buffer_reads_as_zeros),

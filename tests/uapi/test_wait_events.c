@@ -238,6 +238,54 @@ static void destroying_an_event_fails_its_waiters(void **state)
 	expect(&w[1], -EIO, FAIL);
 }
 
+/* What a wait has found signalled is its own, whatever becomes of the event; the new one has the
+ * old one's id, and in all likelihood its memory. */
+static void an_event_that_was_found_may_be_destroyed_meanwhile(void **state)
+{
+	struct kfd_ioctl_destroy_event_args destroy;
+	uint64_t age = 1;
+	struct waiter w;
+	struct prog p;
+	uint32_t ids[2];
+
+	prog_start(&p);
+	ids[0] = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	ids[1] = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	assert_int_equal(set_event(&p, ids[0]), 0);
+	prepare_wait(&w, &p, ids, 2, true, FOREVER);
+	memcpy(&w.data[0], &age, sizeof(age));
+	assert_int_equal(pthread_create(&w.thread, NULL, wait_main, &w), 0);
+	sleep_ms(30);
+	destroy.event_id = ids[0];
+	assert_int_equal(uapi_ioctl(p.kfd, K_DESTROY_EVENT, &destroy), 0);
+	assert_int_equal(event(&p, KFD_IOC_EVENT_SIGNAL, true), ids[0]);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(set_event(&p, ids[0]), 0);
+	assert_int_equal(set_event(&p, ids[1]), 0);
+	expect(&w, 0, COMPLETE);
+	memcpy(&age, &w.data[0], sizeof(age));
+	assert_int_equal(age, 2);
+}
+
+static void an_event_may_be_named_twice(void **state)
+{
+	struct waiter w;
+	struct prog p;
+	uint32_t ids[2], result;
+
+	prog_start(&p);
+	ids[0] = ids[1] = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	start_wait(&w, &p, ids, 2, true, FOREVER);
+	assert_int_equal(set_event(&p, ids[0]), 0);
+	expect(&w, 0, COMPLETE);
+	/* Signalled before, the first of the two takes it and the other waits in vain. */
+	assert_int_equal(set_event(&p, ids[0]), 0);
+	start_wait(&w, &p, ids, 2, true, 40);
+	expect(&w, 0, TIMEOUT);
+	assert_int_equal(wait_event(&p, ids[0], 0, &result), 0);
+	assert_int_equal(result, TIMEOUT);
+}
+
 static void a_signal_leaves_the_remaining_time(void **state)
 {
 	struct waiter w;
@@ -399,6 +447,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(any_ends_with_the_first),
 	cmocka_unit_test(all_ends_with_the_last),
 	cmocka_unit_test(destroying_an_event_fails_its_waiters),
+	cmocka_unit_test(an_event_that_was_found_may_be_destroyed_meanwhile),
+	cmocka_unit_test(an_event_may_be_named_twice),
 	cmocka_unit_test(a_signal_leaves_the_remaining_time),
 	cmocka_unit_test(a_signal_does_not_shorten_forever),
 	cmocka_unit_test(a_signal_gives_back_what_was_consumed),
