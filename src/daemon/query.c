@@ -178,7 +178,7 @@ static int query_inject(struct server *s, const char *args)
 		if (!r && syscall(SYS_tgkill, pid, pid, SIGBUS) < 0)
 			r = -errno;
 	}
-	return r ? r : text_fd("", 0);
+	return r < 0 ? r : text_fd("", 0);
 }
 
 /* ------------------------------------------------ who answers */

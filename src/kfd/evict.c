@@ -96,12 +96,11 @@ static void evict_worker(struct vkf_work *work)
 static bool evict_wanted(void *cookie)
 {
 	struct kfd_process *p = cookie;
-	uint64_t last = atomic_load(&p->evict.last_restore);
-	uint64_t active = evictions(p)->active_ns, ran = vkf_now_ns() - last;
+	uint64_t ran = vkf_now_ns() - atomic_load(&p->evict.last_restore);
+	uint64_t active = evictions(p)->active_ns;
 
 	atomic_store(&p->evict.wanted, true);
-	(void)vkf_work_queue(&p->evict.evict,
-			     last == VKF_FOREVER || ran >= active ? 0 : active - ran);
+	(void)vkf_work_queue(&p->evict.evict, ran >= active ? 0 : active - ran);
 	return true;
 }
 
@@ -213,7 +212,7 @@ int kfd_evict_start(struct kfd_process *p)
 	vkf_work_init(&p->evict.userptr, &ev->evict_wq, userptr_worker);
 	atomic_init(&p->evict.userptr_gone, false);
 	atomic_init(&p->evict.wanted, false);
-	atomic_init(&p->evict.last_restore, VKF_FOREVER);
+	atomic_init(&p->evict.last_restore, vkf_now_ns());
 	machine_client_set_evict(p->mc, evict_wanted, p);
 	/* Its memory may have been wanted while it had nothing that runs. */
 	if (mm_client_is_evicted(machine_client_mm(p->mc))) {

@@ -6,10 +6,10 @@
  * DOC: A process leaves its GPUs, and comes back
  *
  * When somebody waits for a process's eviction fence, all its queues on all GPUs are
- * stopped, but not before it has run for 10 ms since its last restore began; then the
- * fence signals and its memory may be moved. 100 ms later its memory is brought back
- * and its queues run again; what fails is tried again every 100 ms. These are Linux
- * 6.12's evict_process_worker() and restore_process_worker().
+ * stopped, but not before it has run for 10 ms since its last restore began (or since it
+ * was made); then the fence signals and its memory may be moved. 100 ms later its memory is brought
+ * back and its queues run again; what fails is tried again every 100 ms. These are Linux 6.12's
+ * evict_process_worker() and restore_process_worker().
  *
  * Evictions of different processes go on side by side, for one whose engine does not
  * answer must not keep another's memory; restores come one after the other. Neither
@@ -57,7 +57,7 @@ struct kfd_evict {
 	struct vkf_work evict, restore, userptr;
 	atomic_bool userptr_gone;      /* queues are stopped for it, until @userptr has run */
 	atomic_bool wanted;            /* somebody waits for the fence, and it has not signalled */
-	_Atomic uint64_t last_restore; /* when the last one began; VKF_FOREVER: there was none */
+	_Atomic uint64_t last_restore; /* when the last one began, or the process */
 };
 
 /* Return: 0 or -ENOMEM. */

@@ -61,6 +61,7 @@ struct kfd_process {
 	struct vkf_mutex queue_lock;   /* rank QUEUE */
 	struct vkf_handles queues;     /* of struct kfd_queue; changed with both locks held */
 	bool lost;                     /* its engine was given up; protected by @queue_lock */
+	atomic_bool poisoned;          /* it has used bad memory, and been told */
 	struct kfd_evict evict;
 	struct kfd_events events;
 };

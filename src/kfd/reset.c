@@ -15,7 +15,7 @@
 #include "mm/client.h"
 #include "mm/vm.h"
 
-#define RESET_CAUSE "user trigger" /* amdgpu_reset_get_desc() */
+#define RESET_CAUSE "user trigger" /* amdgpu_reset_get_desc(); told before, not after */
 
 void kfd_reset_begin(struct kfd_driver *kd, unsigned int gpu)
 {
@@ -24,7 +24,7 @@ void kfd_reset_begin(struct kfd_driver *kd, unsigned int gpu)
 
 void kfd_reset_end(struct kfd_driver *kd, unsigned int gpu)
 {
-	kfd_smi_reset(kd, gpu, true, RESET_CAUSE);
+	kfd_smi_reset(kd, gpu, true, "");
 }
 
 void kfd_process_reset(struct kfd_process *p, unsigned int gpu)
@@ -73,6 +73,8 @@ int kfd_process_poison(struct kfd_process *p, uint64_t va)
 	vkf_mutex_unlock(&p->lock);
 	if (!pdd)
 		return -EFAULT;
+	if (atomic_exchange(&p->poisoned, true))
+		return 1;
 	hw.gpu_id = memory.gpu_id = pdd->gpu_id;
 	(void)kfd_queues_evict(p, pdd);
 	(void)kfd_events_hw(&p->events, &hw);

@@ -266,6 +266,8 @@ static void open_world(uint64_t seed, unsigned int n)
 	w.n = n;
 	for (unsigned int i = 0; i < n; i++)
 		open_proc(&w.procs[i], 100 + (int32_t)i);
+	/* A process that is new is spared for as long as one that has been restored. */
+	vkf_sleep_ns(10 * MS, false);
 }
 
 static void close_world(void)
@@ -287,12 +289,29 @@ static void queues_stop_at_once_and_come_back_in_100_ms(void **state)
 		open_world(seed, 1);
 		ask(pr);
 		wait_signalled(pr);
-		/* Never restored before: there is nothing to spare it for. */
 		assert_in_range(pr->signalled_at - pr->asked_at, 0, MS);
 		wait_restored(pr);
 		assert_in_range(pr->restored_at - pr->signalled_at, 100 * MS, 105 * MS);
 		assert_int_equal(pr->n_signals, 1);
 		assert_int_equal(pr->n_restores, 1);
+		close_world();
+	}
+}
+
+static void a_new_process_runs_10_ms_first(void **state)
+{
+	for (uint64_t seed = 1; seed <= N_SEEDS; seed++) {
+		struct proc *pr = &w.procs[1];
+		uint64_t began;
+
+		open_world(seed, 1);
+		w.n = 2;
+		began = vkf_now_ns();
+		open_proc(pr, 101);
+		ask(pr);
+		wait_signalled(pr);
+		assert_in_range(pr->signalled_at - began, 10 * MS, 11 * MS);
+		wait_restored(pr);
 		close_world();
 	}
 }
@@ -656,6 +675,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queues_stop_at_once_and_come_back_in_100_ms),
+		cmocka_unit_test(a_new_process_runs_10_ms_first),
 		cmocka_unit_test(a_process_runs_10_ms_from_when_its_restore_began),
 		cmocka_unit_test(what_cannot_be_restored_is_tried_every_100_ms),
 		cmocka_unit_test(reasons_nest_for_each_gpu),

@@ -141,7 +141,7 @@ static void a_reset_stops_who_is_there_and_tells_them(void **state)
 	assert_memory_equal(line, "9 ", 2);
 	assert_string_equal(strrchr(line, ' '), " 3\n");
 	next_line(fd, line, sizeof(line));
-	assert_string_equal(line, "4 1 user trigger\n");
+	assert_string_equal(line, "4 1 \n");
 	/* On every GPU, and for good; who comes later has a GPU that works. */
 	for (unsigned int i = 0; i < 2; i++)
 		write_number(&w[i], i, 8);
@@ -190,6 +190,14 @@ static void bad_memory_stops_the_gpu_that_has_it_and_is_a_sigbus(void **state)
 	write_number(&w[0], 0, 8);
 	assert_true(is_written(&w[0], 8, PATIENCE));
 	assert_false(is_written(&w[1], 8, 1));
+	/* A program is told once. */
+	assert_int_equal(inject("poison", pid, va), 0);
+	assert_int_equal(n_sigbus, 1);
+	snprintf(va, sizeof(va), "0x%llx", VA(5));
+	assert_int_equal(inject("poison", pid, va), 0);
+	assert_int_equal(n_sigbus, 1);
+	write_number(&w[0], 0, 9);
+	assert_true(is_written(&w[0], 9, PATIENCE));
 }
 
 static void what_is_not_there_is_refused_and_changes_nothing(void **state)
