@@ -60,15 +60,24 @@ static int evicted_ms(struct kfd_pdd *pdd, char *buf, size_t len)
 }
 
 /* The gpu_id stands at the %u. */
-static const struct {
+static const struct gpu_file {
 	const char *format;
 	int (*print)(struct kfd_pdd *pdd, char *buf, size_t len);
+	bool gfx9_only; /* the driver's part for other chips cannot tell */
 } gpu_files[] = {
 	{ "vram_%u", vram },
 	{ "sdma_%u", zero },
 	{ "stats_%u/evicted_ms", evicted_ms },
-	{ "stats_%u/cu_occupancy", zero },
+	{ "stats_%u/cu_occupancy", zero, .gfx9_only = true },
 };
+
+static bool has_file(const struct kfd_process *p, const struct kfd_pdd *pdd,
+		     const struct gpu_file *file)
+{
+	unsigned int major = kfd_gpu_profile(p->driver, pdd->gpu)->asic.gfx_target / 10000;
+
+	return !file->gfx9_only || major == 9;
+}
 
 /* ------------------------------------------------ which there are */
 
@@ -90,6 +99,8 @@ void kfd_procfs_process(struct kfd_process *p, bool there)
 		for (unsigned int k = 0; k < VKF_ARRAY_SIZE(gpu_files); k++) {
 			char name[PATH_BYTES / 2];
 
+			if (!has_file(p, &p->pdds[i], &gpu_files[k]))
+				continue;
 			snprintf(name, sizeof(name), gpu_files[k].format, p->pdds[i].gpu_id);
 			show(p, name, there);
 		}
@@ -148,7 +159,7 @@ static int gpu_file(struct kfd_process *p, struct kfd_pdd *pdd, const char *name
 		char own[PATH_BYTES / 2];
 
 		snprintf(own, sizeof(own), gpu_files[i].format, pdd->gpu_id);
-		if (strcmp(name, own))
+		if (strcmp(name, own) || !has_file(p, pdd, &gpu_files[i]))
 			continue;
 		vkf_mutex_lock(&p->queue_lock);
 		r = gpu_files[i].print(pdd, buf, len);

@@ -6,9 +6,9 @@
  * DOC: A process's files in sysfs
  *
  * Below kfd/proc/<pid>: pasid, vram_<gpuid> (bytes), sdma_<gpuid> (microseconds),
- * stats_<gpuid>/{evicted_ms,cu_occupancy}, and for each queue queues/<id>/{size,type,
- * gpuid}, which ends without a newline, all as Linux 6.12 writes them. Which files there
- * are is told to whoever keeps the tree; what is in one is asked for when it is read.
+ * stats_<gpuid>/{evicted_ms,cu_occupancy} (the latter of gfx9 only), and for each queue
+ * queues/<id>/{size,type,gpuid}, which ends without a newline, all as Linux 6.12 writes them. Which
+ * files there are is told to whoever keeps the tree; what is in one is asked for when it is read.
  */
 #include <stdbool.h>
 #include <stddef.h>

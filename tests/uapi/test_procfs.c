@@ -101,6 +101,19 @@ static void every_file_is_there_and_read_only(void **state)
 	assert_int_equal(get(1, "pasid", buf, sizeof(buf)), -ENOENT);
 }
 
+static void before_gfx9_nothing_is_said_of_compute_units(void **state)
+{
+	char name[64], buf[64];
+	struct prog p;
+
+	UAPI_NEED_MACHINE("fiji");
+	prog_start(&p);
+	expect_of_gpu("sdma_%u", p.gpu[0], "0\n");
+	expect_of_gpu("stats_%u/evicted_ms", p.gpu[0], "0\n");
+	snprintf(name, sizeof(name), "stats_%u/cu_occupancy", p.gpu[0]);
+	assert_int_equal(get(getpid(), name, buf, sizeof(buf)), -ENOENT);
+}
+
 static void a_queue_has_a_directory_while_it_is_there(void **state)
 {
 	struct user_queue a = { 0 }, b = { 0 };
@@ -168,6 +181,7 @@ static void a_process_that_ends_takes_its_files_along(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(vram_is_what_was_allocated),
 	cmocka_unit_test(every_file_is_there_and_read_only),
+	cmocka_unit_test(before_gfx9_nothing_is_said_of_compute_units),
 	cmocka_unit_test(a_queue_has_a_directory_while_it_is_there),
 	cmocka_unit_test(a_process_that_ends_takes_its_files_along),
 };
