@@ -66,7 +66,6 @@ struct engine {
 	uint64_t session, token;
 	struct sockaddr_un sock;
 	uint8_t *stack, *alt_stack;
-	bool use_uffd;
 	/* told to the starter, who sleeps on it */
 	_Atomic int32_t status;
 

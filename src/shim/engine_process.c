@@ -144,7 +144,7 @@ void engine_process_main(void *engine)
 	current = e;
 	leave_program(e);
 	r = connect_driver(e);
-	if (!r && e->use_uffd)
+	if (!r)
 		engine_door_open(e);
 	if (!r)
 		gpu_engine_set_state(e->gpu, GPU_ENGINE_RUNNING);

@@ -81,13 +81,9 @@ static struct engine *prepare(struct session *s, bool thread)
 	e->sock = shim_env()->sock;
 	e->fd = -1;
 	e->uffd = -1;
-	if (thread) {
-		config.ops = &engine_thread_ops;
-		e->mem = config.ops->mem;
-	} else {
+	if (!thread) {
 		e->stack = take_stack(ENGINE_STACK_BYTES);
 		e->alt_stack = take_stack(ENGINE_ALT_BYTES);
-		e->use_uffd = true;
 	}
 	if (gpu_engine_init(storage, &config, &e->gpu))
 		return NULL;

@@ -4,179 +4,109 @@
 #include <errno.h>
 #include <linux/prctl.h>
 #include <pthread.h>
-#include <sys/uio.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include "shim/conn.h"
+#include "shim/guard.h"
 #include "shim/hidden.h"
 #include "shim/shim.h"
-#include "shim/umem.h"
 
-#define FILL_WORDS 1024
+/* The engine whose thread lives, and that thread; a copy of them means nothing in a fork's child.
+ */
+static _Atomic(struct engine *) current;
+static _Atomic int current_tid;
 
-/* Copy without the kernel's copying call, where a filter forbids it. */
-static int copy_probed(void *dst, const void *src, size_t len)
+/* As the end of a process would: the program goes on, and the driver sees the end of a connection.
+ */
+__attribute__((noreturn)) static void leave_broken(struct engine *e)
 {
-	if (umem_readable((uintptr_t)src, len) != len)
-		return -EFAULT;
-	return umem_write((uintptr_t)dst, src, len);
+	gpu_engine_set_state(e->gpu, GPU_ENGINE_DEAD);
+	SYS2(shutdown, e->fd, SHUT_RDWR);
+	for (;;)
+		SYS1(exit, 0);
 }
 
-static int thread_copy(void *cookie, void *dst, const void *src, size_t len)
+bool engine_thread_faulted(uint64_t *ip)
 {
-	while (len) {
-		struct iovec to = { dst, len }, from = { (void *)src, len };
-		long n = SYS6(process_vm_readv, SYS0(getpid), &to, 1, &from, 1, 0);
+	uint64_t to = engine_mem_fixup(*ip);
 
-		if (n == -EPERM || n == -ENOSYS)
-			return copy_probed(dst, src, len);
-		if (n <= 0)
-			return -EFAULT;
-		dst = (char *)dst + n;
-		src = (const char *)src + n;
-		len -= (size_t)n;
-	}
-	return 0;
+	if (!to && (int)SYS0(gettid) == atomic_load(&current_tid))
+		leave_broken(atomic_load(&current));
+	if (to)
+		*ip = to;
+	return to != 0;
 }
-
-static int thread_fill(void *cookie, void *dst, uint32_t word, size_t len)
-{
-	uint32_t words[FILL_WORDS];
-	int r = 0;
-
-	for (size_t i = 0; i < FILL_WORDS; i++)
-		words[i] = word;
-	while (len && !r) {
-		size_t n = len < sizeof(words) ? len : sizeof(words);
-
-		r = thread_copy(cookie, dst, words, n);
-		dst = (char *)dst + n;
-		len -= n;
-	}
-	return r;
-}
-
-static int thread_load32(void *cookie, const void *addr, uint32_t *ret)
-{
-	if (umem_readable((uintptr_t)addr, 4) != 4)
-		return -EFAULT;
-	*ret = __atomic_load_n((const uint32_t *)addr, __ATOMIC_ACQUIRE);
-	return 0;
-}
-
-static int thread_load64(void *cookie, const void *addr, uint64_t *ret)
-{
-	if (umem_readable((uintptr_t)addr, 8) != 8)
-		return -EFAULT;
-	*ret = __atomic_load_n((const uint64_t *)addr, __ATOMIC_ACQUIRE);
-	return 0;
-}
-
-static int thread_store32(void *cookie, void *addr, uint32_t v)
-{
-	if (!umem_writable((uintptr_t)addr, 4))
-		return -EFAULT;
-	__atomic_store_n((uint32_t *)addr, v, __ATOMIC_RELEASE);
-	return 0;
-}
-
-static int thread_store64(void *cookie, void *addr, uint64_t v)
-{
-	if (!umem_writable((uintptr_t)addr, 8))
-		return -EFAULT;
-	__atomic_store_n((uint64_t *)addr, v, __ATOMIC_RELEASE);
-	return 0;
-}
-
-static int thread_add64(void *cookie, void *addr, uint64_t v)
-{
-	if (!umem_writable((uintptr_t)addr, 8))
-		return -EFAULT;
-	__atomic_fetch_add((uint64_t *)addr, v, __ATOMIC_SEQ_CST);
-	return 0;
-}
-
-static int thread_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
-{
-	if (!umem_writable((uintptr_t)addr, 4))
-		return -EFAULT;
-	__atomic_compare_exchange_n((uint32_t *)addr, expected, desired, false, __ATOMIC_SEQ_CST,
-				    __ATOMIC_SEQ_CST);
-	return 0;
-}
-
-static int thread_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
-{
-	if (!umem_writable((uintptr_t)addr, 8))
-		return -EFAULT;
-	__atomic_compare_exchange_n((uint64_t *)addr, expected, desired, false, __ATOMIC_SEQ_CST,
-				    __ATOMIC_SEQ_CST);
-	return 0;
-}
-
-static const struct gpu_mem_ops thread_mem_ops = {
-	.copy = thread_copy,
-	.fill = thread_fill,
-	.load32 = thread_load32,
-	.load64 = thread_load64,
-	.store32 = thread_store32,
-	.store64 = thread_store64,
-	.add64 = thread_add64,
-	.cas32 = thread_cas32,
-	.cas64 = thread_cas64,
-};
-
-const struct gpu_engine_ops engine_thread_ops = {
-	.mem = &thread_mem_ops,
-	.now_ns = engine_now_ns,
-	.irq = engine_wake_interrupt_task,
-	.relax = engine_relax,
-};
 
 static void *run(void *engine)
 {
+	uint64_t faults = UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1);
 	struct engine *e = engine;
 
 	SYS2(prctl, PR_SET_NAME, "vkfd-engine");
 	SYS2(prctl, PR_SET_TIMERSLACK, 1);
+	atomic_store(&current, e);
+	atomic_store(&current_tid, (int)SYS0(gettid));
+	SYS4(rt_sigprocmask, SIG_UNBLOCK, &faults, NULL, 8);
 	gpu_engine_set_state(e->gpu, GPU_ENGINE_RUNNING);
 	atomic_store(&e->status, ENGINE_RUNNING);
 	sys_futex_wake(&e->status, 1);
 	engine_run(e);
+	SYS4(rt_sigprocmask, SIG_BLOCK, &faults, NULL, 8);
+	atomic_store(&current_tid, 0);
+	hidden_close(e->uffd);
 	hidden_close(e->fd);
 	return NULL;
+}
+
+/* Return: the number that @fd has now, or -errno and it is closed. */
+static int hide(int fd)
+{
+	int r = hidden_add(fd);
+
+	if (r < 0)
+		sys_close(fd);
+	return r;
 }
 
 static int connect_driver(struct engine *e)
 {
 	struct wire_hello hello = { .kind = WIRE_ENGINE, .session = e->session, .token = e->token };
 	struct wire_welcome w;
-	int fd = conn_open(&hello, &w, NULL, 0), r;
+	int fd = conn_open(&hello, &w, NULL, 0);
 
-	if (fd < 0)
-		return fd;
-	r = hidden_add(fd);
-	if (r < 0) {
-		sys_close(fd);
-		return r;
-	}
-	e->fd = r;
-	return 0;
+	e->fd = fd < 0 ? fd : hide(fd);
+	return e->fd < 0 ? e->fd : 0;
 }
 
-int engine_thread_start(struct engine *e)
+static int start_thread(struct engine *e)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
-	int r = connect_driver(e);
+	int r;
 
-	if (r)
-		return r;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, ENGINE_STACK_BYTES);
 	/* The starter has all signals blocked, and so has the thread. */
 	r = -pthread_create(&thread, &attr, run, e);
 	pthread_attr_destroy(&attr);
+	return r;
+}
+
+int engine_thread_start(struct engine *e)
+{
+	int r = connect_driver(e);
+
 	if (r)
+		return r;
+	/* Without, it polls. */
+	if (!engine_door_open(e))
+		e->uffd = hide(e->uffd);
+	guard_begin();
+	r = start_thread(e);
+	if (r) {
+		hidden_close(e->uffd);
 		hidden_close(e->fd);
+	}
 	return r;
 }

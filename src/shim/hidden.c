@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include "shim/conn.h"
 #include "shim/shim.h"
 
@@ -17,6 +18,17 @@ struct hidden {
 static struct hidden hidden[HIDDEN_MAX];
 /* One past the highest used entry ever: zero for as long as nothing is hidden. */
 static _Atomic unsigned int n_hidden;
+
+/* What tells a file from another one that took its number. 0: there is none open. */
+static uint64_t identity(int fd)
+{
+	uint64_t cookie = conn_cookie(fd);
+	struct stat st;
+
+	if (cookie || SYS2(fstat, fd, &st) < 0)
+		return cookie;
+	return ~((uint64_t)st.st_dev << 40 ^ (uint64_t)st.st_ino);
+}
 
 /* The highest free number, found from the top down in steps that double. */
 static int move_up(int fd)
@@ -47,7 +59,7 @@ int hidden_add(int fd)
 		if (!atomic_compare_exchange_strong(&hidden[i].fd_plus_1, &free, -1))
 			continue;
 		fd = move_up(fd);
-		atomic_store(&hidden[i].cookie, conn_cookie(fd));
+		atomic_store(&hidden[i].cookie, identity(fd));
 		atomic_store(&hidden[i].fd_plus_1, fd + 1);
 		if (atomic_load(&n_hidden) <= i)
 			atomic_store(&n_hidden, i + 1);
@@ -81,7 +93,7 @@ bool hidden_is(int fd)
 {
 	struct hidden *h = find(fd);
 
-	return h && atomic_load(&h->cookie) && conn_cookie(fd) == atomic_load(&h->cookie);
+	return h && atomic_load(&h->cookie) && identity(fd) == atomic_load(&h->cookie);
 }
 
 int hidden_next(unsigned int first, unsigned int last)

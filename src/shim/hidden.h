@@ -6,8 +6,8 @@
  * DOC: Descriptors that the program does not know of
  *
  * The program owns its table of descriptors, so a hidden one stands as high as the
- * limit allows, and is recognised by its cookie: numbers may have been reused by
- * means that the shim does not see. close(), close_range() and closefrom() go round it.
+ * limit allows, and is recognised by its cookie, or its inode when it is no socket:
+ * numbers may have been reused by means that the shim does not see. close(), close_range() and closefrom() go round it.
  */
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -11,6 +11,7 @@
  * nothing but a number and the like go to the kernel (sys_raw.h) instead.
  */
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -41,7 +42,10 @@
 	X(ssize_t, readlinkat, (int, const char *, char *, size_t))                                \
 	X(char *, realpath, (const char *, char *))                                                \
 	X(ssize_t, getxattr, (const char *, const char *, void *, size_t))                         \
-	X(ssize_t, lgetxattr, (const char *, const char *, void *, size_t))
+	X(ssize_t, lgetxattr, (const char *, const char *, void *, size_t))                        \
+	X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                     \
+	X(sighandler_t, signal, (int, sighandler_t))                                               \
+	X(sighandler_t, sysv_signal, (int, sighandler_t))
 
 struct shim_real {
 #define SHIM_REAL_FIELD(ret, name, args) ret(*name) args;

@@ -40,6 +40,7 @@ struct shim_state {
 	_Atomic(struct session *) session; /* written under session_lock */
 	struct shim_lock session_lock;
 	struct shim_lock files_lock;
+	struct shim_lock guard_lock; /* what the program does about faults (guard.c) */
 	struct state_file file[STATE_FILES];
 };
 

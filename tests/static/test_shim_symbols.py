@@ -25,12 +25,13 @@ EXPORTS = set("""
     readlink readlinkat __readlink_chk __readlinkat_chk
     realpath __realpath_chk canonicalize_file_name
     ioctl mmap mmap64 lseek lseek64 close close_range closefrom
+    sigaction signal bsd_signal ssignal sysv_signal __sysv_signal
 """.split())
 
 IMPORTS = set("""
     __errno_location __register_atfork abort bcmp dlsym dlvsym fdopen getenv
     pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
-    pthread_attr_setstacksize pthread_create sched_getcpu snprintf
+    pthread_attr_setstacksize pthread_create sched_getcpu sigaddset sigemptyset snprintf
     strchr strcmp strcspn strdup strlen strncmp strrchr sysconf
     __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable
 """.split())
