@@ -46,6 +46,7 @@ struct kfd_pdd {
 	uint64_t n_evictions;          /* how often they were; queue_lock */
 	uint64_t doorbells[VKF_BITMAP_WORDS(KFD_MAX_QUEUES)]; /* ids in use or reserved */
 	struct kfd_queue *gws_queue;
+	bool has_reset_queue;          /* queues of it were reset; protected by queue_lock */
 };
 
 struct kfd_process {

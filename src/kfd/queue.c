@@ -7,10 +7,11 @@
 #include "kfd/doorbell.h"
 #include "kfd/procfs.h"
 
-/* The hardware scheduler's limit for one process on one GPU; higher from gfx 9.4.3 on. */
+/* The hardware scheduler's limit for one process on one GPU; higher on gfx 9.4. */
 #define MAX_QUEUES_OF_PDD 127u
-#define MAX_QUEUES_OF_PDD_943 255u
+#define MAX_QUEUES_OF_PDD_94X 255u
 #define PERCENT_MASK 0xffu
+#define NORMAL_PRIORITY 7u
 
 struct kfd_queue *kfd_queue_find(struct kfd_process *p, uint32_t id)
 {
@@ -128,6 +129,12 @@ static int decode(struct kfd_process *p, const struct kfd_create_queue_args *a, 
 	return 0;
 }
 
+/* SDMA engines know of none. */
+static uint32_t hardware_priority(const struct kfd_queue *q)
+{
+	return kfd_queue_computes(q) ? q->priority : NORMAL_PRIORITY;
+}
+
 static int load(struct kfd_process *p, struct request *rq)
 {
 	struct kfd_queue *q = rq->q;
@@ -140,7 +147,7 @@ static int load(struct kfd_process *p, struct request *rq)
 		.ring_bytes = q->ring_bytes,
 		.rptr_va = q->rptr_va,
 		.wptr_va = q->wptr_va,
-		.priority = q->priority,
+		.priority = hardware_priority(q),
 	};
 	int slot;
 
@@ -215,13 +222,17 @@ static void give_id(struct kfd_process *p, struct kfd_queue *q)
 	vkf_mutex_unlock(&p->queue_lock);
 }
 
+/* gfx_target is major * 10000 + minor * 100 + stepping: 9.4.0 to 9.4.2 of one chip. */
+static unsigned int queues_of_pdd(const struct machine_asic *asic)
+{
+	return asic->gfx_target / 100 == 904 ? MAX_QUEUES_OF_PDD_94X : MAX_QUEUES_OF_PDD;
+}
+
 static int add(struct kfd_process *p, struct request *rq)
 {
-	unsigned int limit = rq->asic->gfx_target >= 90402 && rq->asic->gfx_target < 100000 ?
-				     MAX_QUEUES_OF_PDD_943 : MAX_QUEUES_OF_PDD;
 	int r;
 
-	if (rq->pdd->n_queues >= limit)
+	if (rq->pdd->n_queues >= queues_of_pdd(rq->asic))
 		return -ENOSPC;
 	if (take_id(p, rq->q))
 		return -ENOMEM;
@@ -298,6 +309,14 @@ int kfd_create_queue(struct kfd_process *p, struct vkf_call *call, void *arg)
 
 /* ------------------------------------------------ destroy */
 
+/* The kernel resets a compute queue of gfx9 that does not stop, and then it has stopped; of others it
+ * says that they did not. */
+static bool can_be_reset(const struct kfd_process *p, const struct kfd_queue *q)
+{
+	return kfd_queue_computes(q) &&
+	       kfd_gpu_profile(p->driver, q->gpu)->asic.gfx_target / 10000 == 9;
+}
+
 /* Not seen any more only when it does not run any more: who finds no queue counts on that. */
 static int unload(struct kfd_process *p, struct kfd_queue *q)
 {
@@ -312,7 +331,7 @@ static int unload(struct kfd_process *p, struct kfd_queue *q)
 	vkf_trace_queue_destroy(machine_client_number(p->mc), q->id);
 	vkf_handles_remove(&p->queues, q->id);
 	vkf_mutex_unlock(&p->queue_lock);
-	return r;
+	return can_be_reset(p, q) ? 0 : r;
 }
 
 /* A hardware that does not answer is reported, but the queue is gone all the same. */
@@ -382,13 +401,15 @@ static int set_ring(struct kfd_process *p, struct kfd_queue *q, uint64_t va, uin
 static int update_locked(struct kfd_process *p, const struct kfd_ioctl_update_queue_args *a)
 {
 	struct kfd_queue *q = kfd_queue_find(p, a->queue_id);
+	struct kfd_pdd *pdd;
 	int r, r2;
 
 	if (!q)
 		return -EFAULT;
+	pdd = &p->pdds[q->gpu];
 	/* No ring means: stop it, and keep what it holds. */
 	if (a->ring_base_address) {
-		r = kfd_queue_hold_ring(q, &p->pdds[q->gpu], a->ring_base_address, a->ring_size);
+		r = kfd_queue_hold_ring(q, pdd, a->ring_base_address, a->ring_size);
 		if (r)
 			return r;
 	}
@@ -396,10 +417,11 @@ static int update_locked(struct kfd_process *p, const struct kfd_ioctl_update_qu
 	r = set_ring(p, q, a->ring_base_address, a->ring_size);
 	q->percent = a->queue_percentage & PERCENT_MASK;
 	q->priority = a->queue_priority;
-	machine_queue_set_priority(p->mc, q->slot, q->priority);
+	machine_queue_set_priority(p->mc, q->slot, hardware_priority(q));
 	r2 = kfd_queue_apply(p, q);
+	r = kfd_queue_changed(pdd, r ? r : r2);
 	vkf_mutex_unlock(&p->queue_lock);
-	return r ? r : r2;
+	return r;
 }
 
 int kfd_update_queue(struct kfd_process *p, struct vkf_call *call, void *arg)

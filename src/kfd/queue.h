@@ -14,6 +14,7 @@
  * running. The rest is under the process's lock; what never changes may be read with
  * either.
  */
+#include <errno.h>
 #include "kfd/process.h"
 
 struct mm_mapping;
@@ -51,6 +52,13 @@ static inline bool kfd_queue_active(const struct kfd_queue *q)
 	return q->ring_va && q->ring_bytes && q->percent;
 }
 
+/* Its queues were reset: none of them can be changed any more, as in the kernel's update_queue().
+ * Return: @r, or -EACCES. */
+static inline int kfd_queue_changed(const struct kfd_pdd *pdd, int r)
+{
+	return pdd->has_reset_queue ? -EACCES : r;
+}
+
 /* Not SDMA: it has an end-of-pipe buffer, a save area and waves. */
 static inline bool kfd_queue_computes(const struct kfd_queue *q)
 {
@@ -79,7 +87,10 @@ struct kfd_queue *kfd_queue_by_slot(struct kfd_process *p, int slot) VKF_REQUIRE
  * every queue of the process. */
 int kfd_queues_tell(struct kfd_process *p, const int *slots, unsigned int n, bool run)
 	VKF_REQUIRES(p->queue_lock);
-/* The engine did not answer: HW_EXCEPTION events, and no queue runs ever again. */
+/*
+ * The engine did not answer: HW_EXCEPTION events of each GPU that the process has queues on, which
+ * count as reset, and no queue runs ever again.
+ */
 void kfd_engine_lost(struct kfd_process *p) VKF_REQUIRES(p->queue_lock);
 /* Tell the hardware what should be the case. Return: 0 or -ETIME. */
 int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q) VKF_REQUIRES(p->queue_lock);

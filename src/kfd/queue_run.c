@@ -25,8 +25,24 @@ static bool should_run(const struct kfd_process *p, const struct kfd_queue *q)
 	return kfd_queue_active(q) && !p->pdds[q->gpu].evicted;
 }
 
-/* The engine is the hardware of every GPU of this process, and all of it is gone. For the process
- * that is a reset of each, after which the kernel keeps it evicted, too. */
+/* What the kernel tells of a reset, of queues as of a whole GPU. */
+static void tell_reset(struct kfd_process *p, const struct kfd_pdd *pdd)
+{
+	struct kfd_hsa_hw_exception_data data = {
+		.reset_type = KFD_HW_EXCEPTION_WHOLE_GPU_RESET,
+		.reset_cause = KFD_HW_EXCEPTION_GPU_HANG,
+		.memory_lost = 1,
+		.gpu_id = pdd->gpu_id,
+	};
+
+	kfd_events_hw(&p->events, &data);
+}
+
+/*
+ * The kernel resets the queues that do not stop, tells their process, and others go on. Here one
+ * engine is the hardware of all queues of a process, so all of them are reset, and nothing is left to
+ * run them: they stay stopped, as after the reset of a whole GPU.
+ */
 void kfd_engine_lost(struct kfd_process *p)
 {
 	struct kfd_queue *q;
@@ -35,19 +51,15 @@ void kfd_engine_lost(struct kfd_process *p)
 	if (p->lost)
 		return;
 	p->lost = true;
-	vkf_handle_for_each(&p->queues, id, q)
+	vkf_handle_for_each(&p->queues, id, q) {
 		q->running = false;
+		p->pdds[q->gpu].has_reset_queue = true;
+	}
 	for (unsigned int i = 0; i < p->n_pdds; i++) {
-		struct kfd_hsa_hw_exception_data data = {
-			.reset_type = KFD_HW_EXCEPTION_WHOLE_GPU_RESET,
-			.reset_cause = KFD_HW_EXCEPTION_GPU_HANG,
-			.memory_lost = 1,
-			.gpu_id = p->pdds[i].gpu_id,
-		};
-
 		if (!p->pdds[i].evicted++)
 			p->pdds[i].evicted_since = vkf_now_ns();
-		kfd_events_hw(&p->events, &data);
+		if (p->pdds[i].has_reset_queue)
+			tell_reset(p, &p->pdds[i]);
 	}
 }
 

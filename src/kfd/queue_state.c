@@ -25,6 +25,16 @@ static bool pairs_agree(const uint32_t *mask, uint32_t words)
 	return true;
 }
 
+static int changed(struct kfd_process *p, const struct kfd_queue *q)
+{
+	int r;
+
+	vkf_mutex_lock(&p->queue_lock);
+	r = kfd_queue_changed(&p->pdds[q->gpu], 0);
+	vkf_mutex_unlock(&p->queue_lock);
+	return r;
+}
+
 static int set_cu_mask_locked(struct kfd_process *p, uint32_t id, const uint32_t *mask,
 			      uint32_t words)
 {
@@ -39,7 +49,7 @@ static int set_cu_mask_locked(struct kfd_process *p, uint32_t id, const uint32_t
 		return -EINVAL;
 	kfd_cu_mask_deal(asic, mask, words * 32, engines);
 	machine_queue_set_cu_mask(p->mc, q->slot, engines);
-	return 0;
+	return changed(p, q);
 }
 
 int kfd_set_cu_mask(struct kfd_process *p, struct vkf_call *call, void *arg)
@@ -77,6 +87,9 @@ static int get_wave_state_locked(struct kfd_process *p, struct vkf_call *call,
 	args->save_area_used_size = 0;
 	none.control_stack_offset = q->ctl_stack_bytes;
 	none.wave_state_offset = q->ctl_stack_bytes;
+	/* gfx8 leaves all of it in the save area. */
+	if (kfd_gpu_profile(p->driver, q->gpu)->asic.gfx_target < 90000)
+		return 0;
 	return vkf_copy_to_user(call, args->ctl_stack_address, &none, sizeof(none));
 }
 
@@ -110,7 +123,7 @@ static int alloc_gws_locked(struct kfd_process *p, struct kfd_ioctl_alloc_queue_
 			return -EINVAL;
 		pdd->gws_queue = NULL;
 	}
-	return 0;
+	return changed(p, q);
 }
 
 int kfd_alloc_gws(struct kfd_process *p, struct vkf_call *call, void *arg)

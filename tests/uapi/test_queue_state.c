@@ -100,6 +100,28 @@ static void waves_are_told_of_stopped_pm4_queues(void **state)
 	tell_waves(KFD_IOC_QUEUE_TYPE_COMPUTE);
 }
 
+/* There it stays where the queue has it. */
+static void on_gfx8_nothing_of_waves_is_copied(void **state)
+{
+	struct kfd_ioctl_get_queue_wave_state_args args;
+	struct user_queue q;
+	struct prog p;
+
+	UAPI_NEED_MACHINE("fiji");
+	prog_start(&p);
+	queue_prepare(&p, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, 1, &q);
+	/* What 64 CUs of gfx8 ask for, and the debugger's area. */
+	gtt(&p, 0, VA(2), 0x1545000 + 0x10000, NULL);
+	q.args.ctx_save_restore_address = VA(2);
+	q.args.ctx_save_restore_size = 0x1545000;
+	q.args.ctl_stack_size = 0x5000;
+	assert_int_equal(queue_create(&p, &q), 0);
+	assert_int_equal(stop(&p, &q, 0), 0);
+	assert_int_equal(wave_state(&p, q.args.queue_id, NULL, &args), 0);
+	assert_int_equal(args.ctl_stack_used_size, 0);
+	assert_int_equal(args.save_area_used_size, 0);
+}
+
 static int gws(struct prog *p, uint32_t id, uint32_t n, uint32_t *first)
 {
 	struct kfd_ioctl_alloc_queue_gws_args args = {
@@ -152,6 +174,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(masks_are_words),
 	cmocka_unit_test(waves_are_told_of_stopped_aql_queues),
 	cmocka_unit_test(waves_are_told_of_stopped_pm4_queues),
+	cmocka_unit_test(on_gfx8_nothing_of_waves_is_copied),
 	cmocka_unit_test(one_queue_of_a_process_has_gws),
 	cmocka_unit_test(without_gws_there_is_no_device),
 };
