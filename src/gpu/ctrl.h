@@ -43,7 +43,7 @@
 #include "base/macro.h"
 
 #define GPU_CTRL_MAGIC UINT32_C(0x564b4644) /* "VKFD" */
-#define GPU_CTRL_VERSION 5
+#define GPU_CTRL_VERSION 6
 
 #define GPU_MAX_GPUS 16
 #define GPU_MAX_QUEUES 1024 /* of one client, all GPUs together */
@@ -120,6 +120,7 @@ struct gpu_ctrl_queue {
 	_Atomic uint64_t rptr;     /* progress in the queue's own unit; survives stop and run */
 	_Atomic uint64_t packets;  /* how many were completed */
 	_Atomic uint32_t activity; /* enum gpu_queue_activity, at the end of its last turn */
+	_Atomic uint64_t busy_ns;  /* of an SDMA queue: how long its packets were worked on */
 };
 
 /* How a GPU's SDMA and PM4 packets are laid out. AQL's are the same for all. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/engine_priv.h"
+#include "gpu/busy.h"
 #include "gpu/clock.h"
 #include "gpu/doorbell.h"
 #include "gpu/queue.h"
@@ -54,6 +55,7 @@ int gpu_engine_init(void *storage, const struct gpu_engine_config *config,
 		init_worker(engine, i);
 	for (i = 0; i < GPU_MAX_QUEUES; i++)
 		init_queue(engine, i);
+	gpu_busy_init(engine);
 	/* No other engine of this client lives, so a lock that is held was left behind. */
 	atomic_store_explicit(&ctrl->irq_lock, 0, memory_order_release);
 	atomic_store_explicit(&ctrl->trace.lock, 0, memory_order_release);
@@ -212,10 +214,14 @@ static unsigned int serve(struct gpu_engine *engine, struct gpu_queue *q)
 		[GPU_LEVEL_HIGH] = GPU_STEP_BUDGET * 4,
 	};
 	unsigned int found;
+	uint64_t begin;
 
 	if (!gpu_runlist_enter(engine, q))
 		return GPU_STEP_WAITING;
+	begin = gpu_busy_begin(engine, q);
 	found = gpu_queue_service(&engine->worker[0], q, budget[level_of(q)]);
+	if (found & GPU_STEP_WORKED)
+		gpu_busy_end(engine, q, begin);
 	gpu_runlist_turn(engine, q, q->blocked);
 	sort(engine, q);
 	return found;

@@ -39,8 +39,10 @@ struct gpu_mem_ops {
 struct gpu_engine_ops {
 	const struct gpu_mem_ops *mem;
 	uint64_t (*now_ns)(void *cookie); /* the driver's clock: timestamps agree with it */
-	void (*irq)(void *cookie);        /* an interrupt was queued: wake the driver's task */
-	void (*relax)(void *cookie);      /* waiting for another worker or for the driver */
+	uint64_t (*ticks)(
+		void *cookie);       /* a counter of any constant rate that costs less; or NULL */
+	void (*irq)(void *cookie);   /* an interrupt was queued: wake the driver's task */
+	void (*relax)(void *cookie); /* waiting for another worker or for the driver */
 };
 
 struct gpu_engine_config {

@@ -128,6 +128,12 @@ struct gpu_runlist {
 	uint32_t first, last; /* of those who wait: slots; valid if there are any */
 };
 
+/* struct gpu_busy - what a tick of gpu_engine_ops.ticks is, see busy.h */
+struct gpu_busy {
+	uint64_t first_ns, first_ticks;
+	uint64_t ns_per_tick; /* times 2^32; 0: not known, or there is no such counter */
+};
+
 #define GPU_SLOT_WORDS (GPU_MAX_QUEUES / 64)
 
 struct gpu_engine {
@@ -148,6 +154,7 @@ struct gpu_engine {
 	uint64_t active[GPU_LEVELS][GPU_SLOT_WORDS]; /* slots to be served */
 	uint64_t idle[GPU_SLOT_WORDS];               /* slots that wait for their doorbell */
 	struct gpu_runlist runlist[GPU_MAX_GPUS];
+	struct gpu_busy busy;
 	struct gpu_door door[GPU_MAX_QUEUES];
 	struct gpu_worker worker[GPU_MAX_WORKERS];
 	struct gpu_queue queue[GPU_MAX_QUEUES];

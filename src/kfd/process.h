@@ -43,7 +43,8 @@ struct kfd_pdd {
 	unsigned int evicted;          /* reasons to keep its queues stopped; queue_lock, as the next */
 	uint64_t evicted_since;        /* when the first of them came */
 	uint64_t evicted_ns;           /* how long queues were kept stopped before that */
-	uint64_t n_evictions;          /* how often they were; queue_lock */
+	uint64_t n_evictions;          /* how often they were; queue_lock, as the next */
+	uint64_t sdma_past_ns;         /* how long SDMA queues that are gone were at work */
 	uint64_t doorbells[VKF_BITMAP_WORDS(KFD_MAX_QUEUES)]; /* ids in use or reserved */
 	struct kfd_queue *gws_queue;
 	bool has_reset_queue;          /* queues of it were reset; protected by queue_lock */

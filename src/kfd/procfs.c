@@ -43,18 +43,32 @@ static const struct {
 	int (*print)(char *buf, size_t len, const struct kfd_queue *q, uint32_t gpu_id);
 } queue_files[] = { { "size", queue_size }, { "type", queue_type }, { "gpuid", queue_gpuid } };
 
-static int vram(struct kfd_pdd *pdd, char *buf, size_t len)
+static int vram(struct kfd_process *p, struct kfd_pdd *pdd, char *buf, size_t len)
 {
 	return snprintf(buf, len, "%" PRIu64 "\n", atomic_load(&pdd->vram_usage));
 }
 
-/* Nobody counts for how long an SDMA engine is busy, and no shader runs on a CU. */
-static int zero(struct kfd_pdd *pdd, char *buf, size_t len)
+/* Of all its SDMA queues, those that are gone too. */
+static int sdma_us(struct kfd_process *p, struct kfd_pdd *pdd, char *buf, size_t len)
+{
+	uint64_t ns = pdd->sdma_past_ns;
+	struct kfd_queue *q;
+	unsigned int id;
+
+	vkf_handle_for_each(&p->queues, id, q) {
+		if (q->gpu == pdd->gpu && q->slot >= 0)
+			ns += machine_queue_busy_ns(p->mc, q->slot);
+	}
+	return snprintf(buf, len, "%" PRIu64 "\n", ns / 1000);
+}
+
+/* No shader runs on any. */
+static int cu_occupancy(struct kfd_process *p, struct kfd_pdd *pdd, char *buf, size_t len)
 {
 	return snprintf(buf, len, "0\n");
 }
 
-static int evicted_ms(struct kfd_pdd *pdd, char *buf, size_t len)
+static int evicted_ms(struct kfd_process *p, struct kfd_pdd *pdd, char *buf, size_t len)
 {
 	return snprintf(buf, len, "%" PRIu64 "\n", pdd->evicted_ns / VKF_NSEC_PER_MSEC);
 }
@@ -62,13 +76,14 @@ static int evicted_ms(struct kfd_pdd *pdd, char *buf, size_t len)
 /* The gpu_id stands at the %u. */
 static const struct gpu_file {
 	const char *format;
-	int (*print)(struct kfd_pdd *pdd, char *buf, size_t len);
+	/* With the process's queue_lock. */
+	int (*print)(struct kfd_process *p, struct kfd_pdd *pdd, char *buf, size_t len);
 	bool gfx9_only; /* the driver's part for other chips cannot tell */
 } gpu_files[] = {
 	{ "vram_%u", vram },
-	{ "sdma_%u", zero },
+	{ "sdma_%u", sdma_us },
 	{ "stats_%u/evicted_ms", evicted_ms },
-	{ "stats_%u/cu_occupancy", zero, .gfx9_only = true },
+	{ "stats_%u/cu_occupancy", cu_occupancy, .gfx9_only = true },
 };
 
 static bool has_file(const struct kfd_process *p, const struct kfd_pdd *pdd,
@@ -162,7 +177,7 @@ static int gpu_file(struct kfd_process *p, struct kfd_pdd *pdd, const char *name
 		if (strcmp(name, own) || !has_file(p, pdd, &gpu_files[i]))
 			continue;
 		vkf_mutex_lock(&p->queue_lock);
-		r = gpu_files[i].print(pdd, buf, len);
+		r = gpu_files[i].print(p, pdd, buf, len);
 		vkf_mutex_unlock(&p->queue_lock);
 	}
 	return r;

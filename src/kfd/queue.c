@@ -323,6 +323,7 @@ static int unload(struct kfd_process *p, struct kfd_queue *q)
 	int r;
 
 	vkf_mutex_lock(&p->queue_lock);
+	p->pdds[q->gpu].sdma_past_ns += machine_queue_busy_ns(p->mc, q->slot);
 	r = machine_queue_unload(p->mc, q->slot);
 	if (r)
 		kfd_engine_lost(p);

@@ -317,6 +317,7 @@ int machine_queue_load(struct machine_client *mc, const struct machine_queue *q,
 	atomic_store(&hw->ring_bytes, q->ring_bytes);
 	atomic_store(&hw->rptr, 0);
 	atomic_store(&hw->packets, 0);
+	atomic_store(&hw->busy_ns, 0);
 	atomic_store(&hw->activity, GPU_QUEUE_IDLE);
 	atomic_store(&hw->error, GPU_QERR_NONE);
 	want(mc, &at, 1, run ? GPU_WANT_RUN : GPU_WANT_STOP);
@@ -421,6 +422,11 @@ enum gpu_queue_activity machine_queue_activity(struct machine_client *mc, int sl
 uint64_t machine_queue_packets(struct machine_client *mc, int slot)
 {
 	return atomic_load(&slot_queue(mc, slot)->packets);
+}
+
+uint64_t machine_queue_busy_ns(struct machine_client *mc, int slot)
+{
+	return atomic_load(&slot_queue(mc, slot)->busy_ns);
 }
 
 /* More than the ring holds is no engine's work: none of it is believed. */

@@ -136,6 +136,8 @@ int machine_queue_unload(struct machine_client *mc, int slot);
 /* enum gpu_queue_error, and how many packets it has completed. */
 unsigned int machine_queue_error(struct machine_client *mc, int slot);
 uint64_t machine_queue_packets(struct machine_client *mc, int slot);
+/* How long its packets were worked on, of an SDMA queue. */
+uint64_t machine_queue_busy_ns(struct machine_client *mc, int slot);
 /* What its last turn ended with, as the engine says. */
 enum gpu_queue_activity machine_queue_activity(struct machine_client *mc, int slot);
 

@@ -87,6 +87,7 @@ struct engine {
 /* engine_loop.c */
 extern const struct gpu_engine_ops engine_ops;
 uint64_t engine_now_ns(void *engine);
+uint64_t engine_ticks(void *engine);
 void engine_wake_interrupt_task(void *engine);
 void engine_relax(void *engine);
 /* Say hello on @e->fd, a fresh connection. Return: 0 or -errno. */

@@ -31,6 +31,11 @@ uint64_t engine_now_ns(void *cookie)
 	return sys_now_ns();
 }
 
+uint64_t engine_ticks(void *cookie)
+{
+	return __builtin_ia32_rdtsc();
+}
+
 void engine_wake_interrupt_task(void *cookie)
 {
 	struct engine *e = cookie;
@@ -219,6 +224,7 @@ void engine_run(struct engine *e)
 const struct gpu_engine_ops engine_ops = {
 	.mem = &engine_mem_ops,
 	.now_ns = engine_now_ns,
+	.ticks = engine_ticks,
 	.irq = engine_wake_interrupt_task,
 	.relax = engine_relax,
 };

@@ -114,6 +114,60 @@ static void before_gfx9_nothing_is_said_of_compute_units(void **state)
 	assert_int_equal(get(getpid(), name, buf, sizeof(buf)), -ENOENT);
 }
 
+static unsigned long long sdma_us(uint32_t gpu_id)
+{
+	char name[64], buf[64];
+
+	snprintf(name, sizeof(name), "sdma_%u", gpu_id);
+	assert_true(get(getpid(), name, buf, sizeof(buf)) > 0);
+	return strtoull(buf, NULL, 10);
+}
+
+/* Fill @bytes at VA(10) of GPU @gpu, and wait for the end. */
+static void fill(struct prog *p, unsigned int gpu, uint32_t bytes, struct user_queue *q)
+{
+	/* CONSTANT_FILL of words, then FENCE. */
+	const uint32_t packets[] = { 11 | 2u << 30,
+				     (uint32_t)VA(10),
+				     (uint32_t)(VA(10) >> 32),
+				     0,
+				     bytes - 1,
+				     5,
+				     (uint32_t)VA(5),
+				     (uint32_t)(VA(5) >> 32),
+				     1 };
+	volatile uint32_t *done;
+	uint64_t handle;
+
+	gtt(p, gpu, VA(5), PAGE, &done);
+	assert_int_equal(alloc_mem(p, gpu, VA(10), bytes, F_VRAM | F_WRITE, &handle, NULL), 0);
+	assert_int_equal(map_one(p, handle, gpu), 0);
+	queue_start(p, gpu, KFD_IOC_QUEUE_TYPE_SDMA, 1, q);
+	memcpy((void *)q->ring_cpu, packets, sizeof(packets));
+	__atomic_store_n((uint64_t *)q->wptr, sizeof(packets), __ATOMIC_RELEASE);
+	__atomic_store_n((uint64_t *)q->doorbell, sizeof(packets), __ATOMIC_RELEASE);
+	for (unsigned int ms = 0; *done != 1; ms++) {
+		assert_true(ms < 5000);
+		usleep(1000);
+	}
+}
+
+static void sdma_is_the_time_that_its_engines_were_at_work(void **state)
+{
+	struct user_queue q = { 0 };
+	unsigned long long us;
+	struct prog p;
+
+	prog_start(&p);
+	fill(&p, 1, 16 * MIB, &q);
+	/* More than 100 GB/s it cannot be. */
+	us = sdma_us(p.gpu[1]);
+	assert_in_range(us, 160, 5000000);
+	assert_int_equal(sdma_us(p.gpu[0]), 0);
+	assert_int_equal(queue_destroy(&p, q.args.queue_id), 0);
+	assert_in_range(sdma_us(p.gpu[1]), us, us + 1000000);
+}
+
 static void a_queue_has_a_directory_while_it_is_there(void **state)
 {
 	struct user_queue a = { 0 }, b = { 0 };
@@ -182,6 +236,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(vram_is_what_was_allocated),
 	cmocka_unit_test(every_file_is_there_and_read_only),
 	cmocka_unit_test(before_gfx9_nothing_is_said_of_compute_units),
+	cmocka_unit_test(sdma_is_the_time_that_its_engines_were_at_work),
 	cmocka_unit_test(a_queue_has_a_directory_while_it_is_there),
 	cmocka_unit_test(a_process_that_ends_takes_its_files_along),
 };
