@@ -18,6 +18,8 @@ The list is lines of words; '#' starts a comment line.
     field TYPE NAME [as FORMAT] [TEXT]
     in FLOW FIELD [FIELD]     an arrow from the last "out" of the same values ends here
     out FLOW FIELD [FIELD]
+    ends EVENT                of an end: which event began the slice
+    colour NAME               one of the trace format's reserved names
 
 SHAPE: begin and end of a slice, instant, or span: a whole slice, told when it is
 over, with a field dur. TRACK: where it is drawn; tracks of queues need fields client
@@ -35,6 +37,9 @@ FORMATS = {"hex", "bytes", "ns", "errno", "ioctl", "packet", "client", "plain"}
 SHAPES = ("begin", "end", "instant", "span")
 TRACKS = {"task": (), "worker": (), "process": ("client",), "queue": ("client", "queue"),
           "move": ("client", "gpu", "bo"), "engine": ("client", "gpu", "type"), "trace": ()}
+# Of the names that viewers know (the format's "cname"), those that say something here.
+COLOURS = {"terrible", "bad", "good", "thread_state_iowait", "thread_state_running",
+           "thread_state_sleeping"}
 PAYLOAD = 40
 FIELDS = 6
 
@@ -46,7 +51,7 @@ class SpecError(Exception):
 class Event:
     def __init__(self, name, shape, track):
         self.name, self.shape, self.track = name, shape, track
-        self.text = self.label = ""
+        self.text = self.label = self.ends = self.colour = ""
         self.fields = []  # (type, name, format, text, offset)
         self.flows = {}   # "in", "out" -> (flow, fields)
         self.size = 0
@@ -91,7 +96,9 @@ class Spec:
             if shape not in SHAPES or track not in TRACKS or any(e.name == name for e in self.events):
                 raise SpecError(f"event {name}: bad shape or track, or a second of that name")
             self.events.append(Event(name, shape, track))
-        elif head in ("text", "label"):
+        elif head in ("text", "label", "ends", "colour"):
+            if head == "colour" and rest[0] not in COLOURS:
+                raise SpecError(f"no colour {rest[0]}")
             setattr(self.events[-1], head, " ".join(rest))
         elif head == "field":
             fmt, text = "plain", rest[2:]
@@ -117,6 +124,21 @@ class Spec:
             e.index(name)
         if not e.text or (e.shape != "end" and not e.label):
             raise SpecError(f"{e.name}: no text, or no label")
+        if (e.shape == "end") != bool(e.ends) or (e.ends and self.beginning(e).track != e.track):
+            raise SpecError(f"{e.name}: an end, and no other, ends a slice of its track")
+
+    def beginning(self, e):
+        """The event that began the slice which @e ends."""
+        for b in self.events:
+            if b.name == e.ends and b.shape == "begin":
+                return b
+        raise SpecError(f"{e.name}: nothing begins as {e.ends}")
+
+    def told(self, e, name):
+        """Whether a viewer knows the field @name of @e without being told."""
+        if e.shape == "span" and name == "dur":
+            return True
+        return bool(e.ends) and any(f[1] == name for f in self.beginning(e).fields)
 
 
 def c_param(field):
@@ -187,13 +209,13 @@ def c_flow(spec, e, way):
     return f"{{ {list(spec.flows).index(flow) + 1}, {e.index(fields[0])}, {second} }}"
 
 
-def c_field(e, field):
+def c_field(spec, e, field):
     kind, name, fmt, _, offset = field
     names = fmt.removeprefix("enum:")
     form, words = ("ENUM", f"trace_enum_{names}") if fmt.startswith("enum:") else (fmt.upper(), "NULL")
     n = f"VKF_ARRAY_SIZE(trace_enum_{names})" if words != "NULL" else "0"
     return (f'{{ "{name}", {offset}, {TYPES[kind][1]}, {"true" if kind == "s32" else "false"}, '
-            f"TRACE_FORMAT_{form}, {words}, {n} }}")
+            f"TRACE_FORMAT_{form}, {words}, {n}, {'true' if spec.told(e, name) else 'false'} }}")
 
 
 def table(spec):
@@ -201,9 +223,10 @@ def table(spec):
                       (n, ", ".join(f'"{w}"' for w in words)) for n, words in spec.enums.items())
     rows = []
     for e in spec.events:
-        fields = "\n".join(f"\t\t\t{c_field(e, f)}," for f in e.fields)
+        fields = "\n".join(f"\t\t\t{c_field(spec, e, f)}," for f in e.fields)
         rows.append(f"""	{{
-		"{e.name}", "{e.label}", TRACE_SHAPE_{e.shape.upper()}, TRACE_TRACK_{e.track.upper()},
+		"{e.name}", "{e.label}", {f'"{e.colour}"' if e.colour else "NULL"},
+		TRACE_SHAPE_{e.shape.upper()}, TRACE_TRACK_{e.track.upper()},
 		{len(e.fields)}, {{
 {fields}
 		}}, {c_flow(spec, e, "in")}, {c_flow(spec, e, "out")},

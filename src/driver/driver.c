@@ -624,6 +624,7 @@ static void trace_queue(void *cookie, const struct kfd_queue_stat *stat)
 
 void driver_trace_begin(struct driver *d)
 {
+	struct kfd_process_stat stat = { 0 };
 	struct driver_client *c;
 	uint64_t id;
 
@@ -632,8 +633,12 @@ void driver_trace_begin(struct driver *d)
 
 		id = c->id;
 		vkf_trace_client_start((uint32_t)id, c->pid, c->comm);
-		if (p)
+		if (p) {
 			kfd_process_queues(p, trace_queue, c);
+			kfd_process_stat(p, &stat);
+		}
+		if (p && stat.evicted)
+			vkf_trace_evicted((uint32_t)id, VKF_TRACE_TRIGGER_EARLIER);
 		done_looking(d, c);
 	}
 }

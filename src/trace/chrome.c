@@ -18,20 +18,30 @@
 #define LANES        32u /* buffers of one GPU that move at once */
 #define NONE         UINT32_MAX
 
-/* Groups. */
-#define PID_DRIVER 1u
-#define PID_GPU    2u
-#define PID_CLIENT 100u
-/* Tracks of a group. */
-#define TID_WHOLE  1u
-#define TID_LANE   2u
-#define TID_QUEUE  0x100u
-#define TID_ENGINE 0x1000u
-#define TID_TASK   0x10000000u
+/* Groups, in the order in which they are shown. */
+#define GROUP_DRIVER 1u
+#define GROUP_GPU    2u
+#define GROUP_CLIENT 100u
+/* Tracks of a group, also in their order. */
+#define TRACK_WHOLE  1u
+#define TRACK_QUEUE  0x100u
+#define TRACK_ENGINE 0x1000u
+#define TRACK_LANE   0x0f000000u
+#define TRACK_TASK   0x10000000u
+/*
+ * What they are called in the file. A program has its own pid; all else has a number above every
+ * pid (2^22), and no track that of another or of a group, for viewers take a track's number for a
+ * thread's id, which belongs to one process, and one that is its process's for that one's main thread.
+ */
+#define PID_OTHERS   10000000u
+#define PID_STRANGER 10001000u
+#define MAX_STRANGER 9000000u
+#define TID_FIRST    20000000u
 
 /* struct track - one that has been named; slices on it never go back in time */
 struct track {
-	uint32_t pid, tid;
+	uint32_t group, kind;
+	uint32_t pid, tid; /* in the file */
 	uint32_t next;     /* in its bucket, or among the free ones; NONE: the last */
 	uint32_t depth;    /* slices that are open */
 	uint64_t begin_ns; /* not before the innermost of them began */
@@ -41,6 +51,7 @@ struct track {
 struct client {
 	uint32_t id; /* 0: free */
 	int32_t pid;
+	uint32_t shown; /* its group's number in the file */
 	char comm[16];
 };
 
@@ -65,7 +76,7 @@ struct trace_chrome {
 	bool begun; /* something has been written */
 	uint64_t n_arrows, last_ns;
 	struct track track[MAX_TRACKS];
-	uint32_t bucket[BUCKETS], free_track;
+	uint32_t bucket[BUCKETS], free_track, n_tids;
 	struct client client[MAX_CLIENTS];
 	unsigned int n_clients;
 	char client_name[64];
@@ -116,11 +127,17 @@ static void meta(struct trace_chrome *c, const char *what, uint32_t pid, uint32_
 		       what, name);
 }
 
-static void sort_index(struct trace_chrome *c, uint32_t pid)
+static void sort_index(struct trace_chrome *c, const char *what, uint32_t pid, uint32_t tid,
+		       uint32_t index)
 {
-	trace_text_add(event(c, 'M', pid, 0),
-		       ",\"name\":\"process_sort_index\",\"args\":{\"sort_index\":%" PRIu32 "}}",
-		       pid);
+	trace_text_add(event(c, 'M', pid, tid),
+		       ",\"name\":\"%s\",\"args\":{\"sort_index\":%" PRIu32 "}}", what, index);
+}
+
+static void meta_group(struct trace_chrome *c, uint32_t group, uint32_t pid, const char *name)
+{
+	meta(c, "process_name", pid, pid, name);
+	sort_index(c, "process_sort_index", pid, pid, group);
 }
 
 static void add_name(struct trace_chrome *c, const struct trace_desc *d,
@@ -128,7 +145,10 @@ static void add_name(struct trace_chrome *c, const struct trace_desc *d,
 {
 	trace_text_add(&c->out, ",\"cat\":\"%s\",\"name\":\"", d->name);
 	trace_label_text(&c->out, d, rec, &c->names);
-	trace_text_add(&c->out, "\",\"args\":");
+	trace_text_add(&c->out, "\"");
+	if (d->colour)
+		trace_text_add(&c->out, ",\"cname\":\"%s\"", d->colour);
+	trace_text_add(&c->out, ",\"args\":");
 	trace_args_json(&c->out, d, rec, &c->names);
 	trace_text_add(&c->out, "}");
 }
@@ -157,6 +177,21 @@ static const char *client_name(void *cookie, uint32_t id)
 	return c->client_name;
 }
 
+/* Something was told of a program before it was told who it is: its group has a number. */
+static bool is_stranger(const struct trace_chrome *c, uint32_t group)
+{
+	for (unsigned int b = 0; b < BUCKETS; b++)
+		for (uint32_t i = c->bucket[b]; i != NONE; i = c->track[i].next)
+			if (c->track[i].group == group)
+				return true;
+	return false;
+}
+
+static uint32_t stranger_pid(uint32_t group)
+{
+	return PID_STRANGER + (group - GROUP_CLIENT) % MAX_STRANGER;
+}
+
 static void client_starts(struct trace_chrome *c, const struct vkf_trace_record *rec)
 {
 	const struct vkf_trace_client_start *a = (const void *)rec->payload;
@@ -171,15 +206,27 @@ static void client_starts(struct trace_chrome *c, const struct vkf_trace_record 
 	cl->pid = a->pid;
 	memcpy(cl->comm, a->comm, sizeof(cl->comm));
 	c->n_clients++;
-	meta(c, "process_name", PID_CLIENT + a->client, 0, client_name(c, a->client));
-	sort_index(c, PID_CLIENT + a->client);
+	cl->shown = a->pid <= 0 || is_stranger(c, GROUP_CLIENT + a->client) ?
+			    stranger_pid(GROUP_CLIENT + a->client) : (uint32_t)a->pid;
+	meta_group(c, GROUP_CLIENT + a->client, cl->shown, client_name(c, a->client));
 }
 
 /* ------------------------------------------------ tracks */
 
-static uint32_t *bucket_of(struct trace_chrome *c, uint32_t pid, uint32_t tid)
+static uint32_t *bucket_of(struct trace_chrome *c, uint32_t group, uint32_t kind)
 {
-	return &c->bucket[vkf_hash_u64((uint64_t)pid << 32 | tid) % BUCKETS];
+	return &c->bucket[vkf_hash_u64((uint64_t)group << 32 | kind) % BUCKETS];
+}
+
+/* The number of a group in the file. */
+static uint32_t pid_of(struct trace_chrome *c, uint32_t group)
+{
+	const struct client *cl;
+
+	if (group < GROUP_CLIENT)
+		return PID_OTHERS + group;
+	cl = group > GROUP_CLIENT ? find_client(c, group - GROUP_CLIENT) : NULL;
+	return cl ? cl->shown : stranger_pid(group);
 }
 
 static void gpu_name(struct trace_chrome *c, uint32_t gpu)
@@ -190,8 +237,7 @@ static void gpu_name(struct trace_chrome *c, uint32_t gpu)
 		return;
 	c->gpu_named[gpu] = true;
 	snprintf(name, sizeof(name), "GPU %" PRIu32, gpu);
-	meta(c, "process_name", PID_GPU + gpu, 0, name);
-	sort_index(c, PID_GPU + gpu);
+	meta_group(c, GROUP_GPU + gpu, pid_of(c, GROUP_GPU + gpu), name);
 }
 
 static void engine_name(struct trace_chrome *c, const struct trace_desc *d,
@@ -206,15 +252,15 @@ static void engine_name(struct trace_chrome *c, const struct trace_desc *d,
 }
 
 /* A program that nobody has told of, or is gone already. */
-static void name_stranger(struct trace_chrome *c, uint32_t pid)
+static void name_stranger(struct trace_chrome *c, const struct track *t)
 {
-	uint32_t id = pid - PID_CLIENT;
+	uint32_t id = t->group - GROUP_CLIENT;
 	char name[32];
 
 	if (id && find_client(c, id))
 		return;
 	snprintf(name, sizeof(name), "program %" PRIu32, id);
-	meta(c, "process_name", pid, 0, name);
+	meta_group(c, t->group, t->pid, name);
 }
 
 static void name_track(struct trace_chrome *c, const struct track *t, const struct trace_desc *d,
@@ -231,10 +277,10 @@ static void name_track(struct trace_chrome *c, const struct track *t, const stru
 		snprintf(name, sizeof(name), "evictions, task %" PRIu32, rec->task);
 		break;
 	case TRACE_TRACK_QUEUE:
-		snprintf(name, sizeof(name), "queue %" PRIu32, t->tid - TID_QUEUE);
+		snprintf(name, sizeof(name), "queue %" PRIu32, t->kind - TRACK_QUEUE);
 		break;
 	case TRACE_TRACK_MOVE:
-		snprintf(name, sizeof(name), "moves %" PRIu32, t->tid - TID_LANE + 1);
+		snprintf(name, sizeof(name), "moves %" PRIu32, t->kind - TRACK_LANE + 1);
 		break;
 	case TRACE_TRACK_ENGINE:
 		engine_name(c, d, rec, name, sizeof(name));
@@ -243,24 +289,27 @@ static void name_track(struct trace_chrome *c, const struct track *t, const stru
 		snprintf(name, sizeof(name), "%s",
 			 d->track == TRACE_TRACK_TRACE ? "trace" : "process");
 	}
-	if (t->pid >= PID_CLIENT)
-		name_stranger(c, t->pid);
+	if (t->group >= GROUP_CLIENT)
+		name_stranger(c, t);
 	meta(c, "thread_name", t->pid, t->tid, name);
+	sort_index(c, "thread_sort_index", t->pid, t->tid, t->kind);
 }
 
 /* NULL: there are too many. */
-static struct track *find_track(struct trace_chrome *c, uint32_t pid, uint32_t tid, bool *ret_new)
+static struct track *find_track(struct trace_chrome *c, uint32_t group, uint32_t kind,
+				bool *ret_new)
 {
-	uint32_t *head = bucket_of(c, pid, tid), i;
+	uint32_t *head = bucket_of(c, group, kind), i;
 
 	for (i = *head; i != NONE; i = c->track[i].next)
-		if (c->track[i].pid == pid && c->track[i].tid == tid)
+		if (c->track[i].group == group && c->track[i].kind == kind)
 			return &c->track[i];
 	i = c->free_track;
 	if (i == NONE)
 		return NULL;
 	c->free_track = c->track[i].next;
-	c->track[i] = (struct track){ .pid = pid, .tid = tid, .next = *head };
+	c->track[i] = (struct track){ .group = group, .kind = kind, .pid = pid_of(c, group),
+				      .tid = TID_FIRST + ++c->n_tids, .next = *head };
 	*head = i;
 	*ret_new = true;
 	return &c->track[i];
@@ -296,7 +345,7 @@ static unsigned int take_lane(struct trace_chrome *c, const struct trace_desc *d
 
 /* False: it cannot be shown. */
 static bool place_on_gpu(struct trace_chrome *c, const struct trace_desc *d,
-			 const struct vkf_trace_record *rec, uint32_t *ret_pid, uint32_t *ret_tid)
+			 const struct vkf_trace_record *rec, uint32_t *ret_group, uint32_t *ret_kind)
 {
 	uint32_t gpu = (uint32_t)trace_value_of(d, rec, "gpu");
 	unsigned int lane;
@@ -304,38 +353,38 @@ static bool place_on_gpu(struct trace_chrome *c, const struct trace_desc *d,
 	if (gpu >= MAX_GPUS)
 		return false;
 	gpu_name(c, gpu);
-	*ret_pid = PID_GPU + gpu;
+	*ret_group = GROUP_GPU + gpu;
 	if (d->track == TRACE_TRACK_ENGINE) {
-		*ret_tid = TID_ENGINE + (uint32_t)trace_value_of(d, rec, "client") * 4 +
+		*ret_kind = TRACK_ENGINE + (uint32_t)trace_value_of(d, rec, "client") * 4 +
 			   (trace_value_of(d, rec, "type") & 3);
 		return true;
 	}
 	lane = take_lane(c, d, rec, gpu);
-	*ret_tid = TID_LANE + lane;
+	*ret_kind = TRACK_LANE + lane;
 	return lane < LANES;
 }
 
 static bool place_record(struct trace_chrome *c, const struct trace_desc *d,
-			 const struct vkf_trace_record *rec, uint32_t *ret_pid, uint32_t *ret_tid)
+			 const struct vkf_trace_record *rec, uint32_t *ret_group, uint32_t *ret_kind)
 {
 	uint32_t client = (uint32_t)trace_value_of(d, rec, "client");
 
 	switch (d->track) {
 	case TRACE_TRACK_MOVE:
 	case TRACE_TRACK_ENGINE:
-		return place_on_gpu(c, d, rec, ret_pid, ret_tid);
+		return place_on_gpu(c, d, rec, ret_group, ret_kind);
 	case TRACE_TRACK_TASK:
 	case TRACE_TRACK_WORKER:
-		*ret_pid = rec->client ? PID_CLIENT + rec->client : PID_DRIVER;
-		*ret_tid = TID_TASK + rec->task;
+		*ret_group = rec->client ? GROUP_CLIENT + rec->client : GROUP_DRIVER;
+		*ret_kind = TRACK_TASK + rec->task;
 		return true;
 	case TRACE_TRACK_QUEUE:
-		*ret_pid = PID_CLIENT + client;
-		*ret_tid = TID_QUEUE + (uint32_t)trace_value_of(d, rec, "queue");
+		*ret_group = GROUP_CLIENT + client;
+		*ret_kind = TRACK_QUEUE + (uint32_t)trace_value_of(d, rec, "queue");
 		return true;
 	default:
-		*ret_pid = d->track == TRACE_TRACK_PROCESS ? PID_CLIENT + client : PID_DRIVER;
-		*ret_tid = TID_WHOLE;
+		*ret_group = d->track == TRACE_TRACK_PROCESS ? GROUP_CLIENT + client : GROUP_DRIVER;
+		*ret_kind = TRACK_WHOLE;
 		return true;
 	}
 }
@@ -343,13 +392,13 @@ static bool place_record(struct trace_chrome *c, const struct trace_desc *d,
 static struct track *track_of(struct trace_chrome *c, const struct trace_desc *d,
 			      const struct vkf_trace_record *rec)
 {
-	uint32_t pid, tid;
+	uint32_t group, kind;
 	bool is_new = false;
 	struct track *t;
 
-	if (!place_record(c, d, rec, &pid, &tid))
+	if (!place_record(c, d, rec, &group, &kind))
 		return NULL;
-	t = find_track(c, pid, tid, &is_new);
+	t = find_track(c, group, kind, &is_new);
 	if (t && is_new)
 		name_track(c, t, d, rec);
 	return t;
@@ -376,7 +425,10 @@ static void arrow_begins(struct trace_chrome *c, const struct trace_desc *d,
 	f->ns = ns;
 }
 
-/* The latest of that key; it may have several ends. */
+/*
+ * The latest of that key before the arrow's end, at @key->ns; it may have several ends. Of two tasks
+ * the later one's record may come first.
+ */
 static const struct flow *find_flow(const struct trace_chrome *c, const struct flow *key)
 {
 	const struct flow *found = NULL;
@@ -384,7 +436,7 @@ static const struct flow *find_flow(const struct trace_chrome *c, const struct f
 	for (unsigned int i = 0; i < MAX_FLOWS; i++) {
 		const struct flow *f = &c->flow[i];
 
-		if (f->flow == key->flow && f->a == key->a && f->b == key->b &&
+		if (f->flow == key->flow && f->a == key->a && f->b == key->b && f->ns <= key->ns &&
 		    (!found || f->ns >= found->ns))
 			found = f;
 	}
@@ -397,14 +449,16 @@ static void arrow_end(struct trace_chrome *c, char ph, int flow, uint32_t pid, u
 	struct trace_text *t = event(c, ph, pid, tid);
 
 	add_time(t, "ts", ns);
-	trace_text_add(t, ",\"id\":%" PRIu64 ",\"cat\":\"arrow\",\"name\":\"%s\"%s}", c->n_arrows,
-		       trace_flow_name(flow), ph == 'f' ? ",\"bp\":\"e\"" : "");
+	/* Viewers let one choose arrows by their category. */
+	trace_text_add(t, ",\"id\":%" PRIu64 ",\"cat\":\"%s\",\"name\":\"%s\"%s}", c->n_arrows,
+		       trace_flow_name(flow), trace_flow_name(flow),
+		       ph == 'f' ? ",\"bp\":\"e\"" : "");
 }
 
 static void arrow_ends(struct trace_chrome *c, const struct trace_desc *d,
 		       const struct vkf_trace_record *rec, const struct track *t, uint64_t ns)
 {
-	struct flow key = { 0 };
+	struct flow key = { .ns = ns };
 	const struct flow *f;
 
 	arrow_key(d, &d->in, rec, &key);
@@ -446,6 +500,23 @@ static void close_slice(struct trace_chrome *c, struct track *t, uint64_t ns)
 	t->last_ns = ns;
 }
 
+/* So that a call that was refused is seen without looking into it. */
+static void mark_failure(struct trace_chrome *c, const struct trace_desc *d,
+			 const struct vkf_trace_record *rec, const struct track *t, uint64_t ns)
+{
+	for (unsigned int i = 0; i < d->n_fields; i++) {
+		const struct trace_field *f = &d->field[i];
+
+		if (f->format != TRACE_FORMAT_ERRNO || !trace_value(f, rec))
+			continue;
+		add_time(event(c, 'i', t->pid, t->tid), "ts", ns);
+		trace_text_add(&c->out, ",\"s\":\"t\",\"cat\":\"error\",\"cname\":\"terrible\","
+					"\"name\":\"");
+		trace_value_text(&c->out, f, rec, &c->names);
+		trace_text_add(&c->out, "\",\"args\":{}}");
+	}
+}
+
 /* It lasts a nanosecond at least, so that there is room in it for an arrow's end. */
 static void end_slice(struct trace_chrome *c, const struct trace_desc *d,
 		      const struct vkf_trace_record *rec, struct track *t, uint64_t ns)
@@ -454,6 +525,7 @@ static void end_slice(struct trace_chrome *c, const struct trace_desc *d,
 		return;
 	ns = VKF_MAX(ns, t->begin_ns + 1);
 	arrows(c, d, rec, t, ns - 1);
+	mark_failure(c, d, rec, t, ns - 1);
 	add_time(event(c, 'E', t->pid, t->tid), "ts", ns);
 	trace_text_add(&c->out, ",\"args\":");
 	trace_args_json(&c->out, d, rec, &c->names);
@@ -492,19 +564,19 @@ static void span(struct trace_chrome *c, const struct trace_desc *d,
 
 /* ------------------------------------------------ records */
 
-static void close_tracks(struct trace_chrome *c, uint32_t pid, bool all, uint64_t ns)
+static void close_tracks(struct trace_chrome *c, uint32_t group, bool all, uint64_t ns)
 {
 	for (unsigned int b = 0; b < BUCKETS; b++) {
 		for (uint32_t i = c->bucket[b]; i != NONE; i = c->track[i].next) {
 			struct track *t = &c->track[i];
 
-			while (t->depth && (all || t->pid == pid))
+			while (t->depth && (all || t->group == group))
 				close_slice(c, t, VKF_MAX(ns, VKF_MAX(t->last_ns, t->begin_ns)));
 		}
 	}
 }
 
-static void forget_tracks(struct trace_chrome *c, uint32_t pid)
+static void forget_tracks(struct trace_chrome *c, uint32_t group)
 {
 	for (unsigned int b = 0; b < BUCKETS; b++) {
 		uint32_t *link = &c->bucket[b];
@@ -513,7 +585,7 @@ static void forget_tracks(struct trace_chrome *c, uint32_t pid)
 			struct track *t = &c->track[*link];
 			uint32_t i = *link;
 
-			if (t->pid != pid) {
+			if (t->group != group) {
 				link = &t->next;
 				continue;
 			}
@@ -529,8 +601,8 @@ static void client_ends(struct trace_chrome *c, const struct vkf_trace_record *r
 	const struct vkf_trace_client_exit *a = (const void *)rec->payload;
 	struct client *cl = a->client ? find_client(c, a->client) : NULL;
 
-	close_tracks(c, PID_CLIENT + a->client, false, ns);
-	forget_tracks(c, PID_CLIENT + a->client);
+	close_tracks(c, GROUP_CLIENT + a->client, false, ns);
+	forget_tracks(c, GROUP_CLIENT + a->client);
 	if (!cl)
 		return;
 	cl->id = 0;
@@ -542,14 +614,18 @@ static void name_queue(struct trace_chrome *c, const struct vkf_trace_record *re
 {
 	static const char *const types[] = { "PM4", "SDMA", "AQL", "SDMA_XGMI" };
 	const struct vkf_trace_queue_create *a = (const void *)rec->payload;
+	const struct track *t;
+	bool is_new = false;
 	char name[48];
-	bool is_new;
 
-	if (!find_track(c, PID_CLIENT + a->client, TID_QUEUE + a->queue, &is_new))
+	t = find_track(c, GROUP_CLIENT + a->client, TRACK_QUEUE + a->queue, &is_new);
+	if (!t)
 		return;
 	snprintf(name, sizeof(name), "queue %" PRIu32 ", %s, GPU %u", a->queue,
 		 a->type < VKF_ARRAY_SIZE(types) ? types[a->type] : "?", a->gpu);
-	meta(c, "thread_name", PID_CLIENT + a->client, TID_QUEUE + a->queue, name);
+	meta(c, "thread_name", t->pid, t->tid, name);
+	if (is_new)
+		sort_index(c, "thread_sort_index", t->pid, t->tid, t->kind);
 }
 
 void trace_chrome_record(struct trace_chrome *c, const struct vkf_trace_record *rec)
@@ -614,8 +690,7 @@ int trace_chrome_open(const struct trace_chrome_config *config, struct trace_chr
 	for (uint32_t i = 0; i < MAX_TRACKS; i++)
 		c->track[i].next = i + 1 < MAX_TRACKS ? i + 1 : NONE;
 	trace_text_init(&c->out, c->buf, sizeof(c->buf));
-	meta(c, "process_name", PID_DRIVER, 0, "vkfd");
-	sort_index(c, PID_DRIVER);
+	meta_group(c, GROUP_DRIVER, pid_of(c, GROUP_DRIVER), "vkfd");
 	*ret_chrome = c;
 	return 0;
 }

@@ -43,6 +43,7 @@ struct trace_field {
 	enum trace_format format;
 	const char *const *names; /* ENUM */
 	unsigned int n_names;
+	bool told; /* the viewer has it already: from the slice's beginning, or as its length */
 };
 
 /* struct trace_arrow - which arrow, and by which fields its ends find each other */
@@ -53,6 +54,7 @@ struct trace_arrow {
 
 struct trace_desc {
 	const char *name, *label; /* "{field}" in a label is the field's value */
+	const char *colour;       /* one of the format's reserved names; NULL: the viewer's choice */
 	enum trace_shape shape;
 	enum trace_track track;
 	unsigned int n_fields;

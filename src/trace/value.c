@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/value.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define TEXT_BYTES 16
@@ -34,6 +35,35 @@ static void packet_text(struct trace_text *t, uint32_t packet)
 		trace_text_add(t, "packet 0x%04x", packet & 0xffff);
 }
 
+/* The errors that a driver answers. */
+static void errno_text(struct trace_text *t, int64_t v)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} errors[] = {
+		{ EPERM, "EPERM" },   { ENOENT, "ENOENT" },   { ESRCH, "ESRCH" },
+		{ EINTR, "EINTR" },   { EIO, "EIO" },         { ENXIO, "ENXIO" },
+		{ EBADF, "EBADF" },   { EAGAIN, "EAGAIN" },   { ENOMEM, "ENOMEM" },
+		{ EACCES, "EACCES" }, { EFAULT, "EFAULT" },   { EBUSY, "EBUSY" },
+		{ EEXIST, "EEXIST" }, { ENODEV, "ENODEV" },   { EINVAL, "EINVAL" },
+		{ EMFILE, "EMFILE" }, { ENOTTY, "ENOTTY" },   { ENOSPC, "ENOSPC" },
+		{ ERANGE, "ERANGE" }, { EDEADLK, "EDEADLK" }, { ENOSYS, "ENOSYS" },
+		{ ENODATA, "ENODATA" }, { ETIME, "ETIME" },   { EPROTO, "EPROTO" },
+		{ EOVERFLOW, "EOVERFLOW" }, { EOPNOTSUPP, "EOPNOTSUPP" },
+		{ ETIMEDOUT, "ETIMEDOUT" }, { EALREADY, "EALREADY" },
+		{ ECANCELED, "ECANCELED" },
+	};
+
+	for (size_t i = 0; v < 0 && i < VKF_ARRAY_SIZE(errors); i++) {
+		if (v == -errors[i].number) {
+			trace_text_add(t, "-%s", errors[i].name);
+			return;
+		}
+	}
+	trace_text_add(t, "%" PRId64, v);
+}
+
 static void client_text(struct trace_text *t, uint32_t client, const struct trace_names *names)
 {
 	const char *name = names->client ? names->client(names->cookie, client) : NULL;
@@ -64,6 +94,9 @@ static bool word_text(struct trace_text *t, const struct trace_field *f, uint64_
 		if (v < f->n_names)
 			trace_text_add(t, "%s", f->names[v]);
 		return v < f->n_names;
+	case TRACE_FORMAT_ERRNO:
+		errno_text(t, (int64_t)v);
+		return true;
 	case TRACE_FORMAT_HEX:
 		trace_text_add(t, "0x%" PRIx64, v);
 		return true;
@@ -116,8 +149,9 @@ void trace_label_text(struct trace_text *t, const struct trace_desc *d,
 static void value_json(struct trace_text *t, const struct trace_field *f,
 		       const struct vkf_trace_record *rec, const struct trace_names *names)
 {
-	bool quoted =
-		is_text(f) || f->format == TRACE_FORMAT_HEX || f->format >= TRACE_FORMAT_IOCTL;
+	bool quoted = is_text(f) || f->format == TRACE_FORMAT_HEX ||
+		      f->format >= TRACE_FORMAT_IOCTL ||
+		      (f->format == TRACE_FORMAT_ERRNO && trace_value(f, rec));
 
 	if (quoted)
 		trace_text_add(t, "\"");
@@ -129,10 +163,15 @@ static void value_json(struct trace_text *t, const struct trace_field *f,
 void trace_args_json(struct trace_text *t, const struct trace_desc *d,
 		     const struct vkf_trace_record *rec, const struct trace_names *names)
 {
+	const char *comma = "";
+
 	trace_text_add(t, "{");
 	for (unsigned int i = 0; i < d->n_fields; i++) {
-		trace_text_add(t, "%s\"%s\":", i ? "," : "", d->field[i].name);
+		if (d->field[i].told)
+			continue;
+		trace_text_add(t, "%s\"%s\":", comma, d->field[i].name);
 		value_json(t, &d->field[i], rec, names);
+		comma = ",";
 	}
 	trace_text_add(t, "}");
 }

@@ -22,7 +22,7 @@ void trace_value_text(struct trace_text *t, const struct trace_field *f,
 /* The event's label, its fields filled in. */
 void trace_label_text(struct trace_text *t, const struct trace_desc *d,
 		      const struct vkf_trace_record *rec, const struct trace_names *names);
-/* {"field":value,...}, as JSON. */
+/* {"field":value,...}, as JSON, without what is told elsewhere. */
 void trace_args_json(struct trace_text *t, const struct trace_desc *d,
 		     const struct vkf_trace_record *rec, const struct trace_names *names);
 

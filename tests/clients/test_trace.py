@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """vkfd trace: whole files, whatever happens, that tell what happened."""
 
-import errno
 import os
 import signal
 import subprocess
@@ -33,6 +32,7 @@ class Trace(support.VkfdTest):
     def load(self, name="trace.json"):
         events = trace_rules.load(self.file(name))
         self.assertEqual(trace_rules.check(events)[:10], [])
+        self.assertEqual(trace_rules.overlaps(events)[:10], [])
         return events
 
     def copier(self, *before, mib=16):
@@ -71,7 +71,8 @@ class Trace(support.VkfdTest):
         self.vkfd_ok("trace", "-o", self.file(), "--", "python3", "-c", UNKNOWN_CALL)
         events = self.load()
         ends = [e["args"]["result"] for e in events if e["ph"] == "E"]
-        self.assertEqual(ends, [-errno.ENOTTY])
+        self.assertEqual(ends, ["-ENOTTY"])
+        self.assertEqual([e["name"] for e in events if e.get("cat") == "error"], ["-ENOTTY"])
         self.assertEqual([e["name"] for e in events if e["ph"] == "B"], ["kfd ioctl 0x7f"])
 
     def test_an_eviction_is_told_from_the_wish_to_the_return(self):
@@ -107,8 +108,9 @@ class Trace(support.VkfdTest):
         moves = [(b, e, s) for spans in tracks.values() for b, e, s in spans
                  if s.get("cat") == "bo_move_begin" and s["args"]["from"] == "VRAM"]
         self.assertGreater(len(moves), 2)
+        groups = trace_rules.names(events, "process_name")
         for _, end, move in moves:
-            gone = [(b, e) for (pid, _), spans in tracks.items() if pid == 100 + move["args"]["client"]
+            gone = [(b, e) for (pid, _), spans in tracks.items() if groups[pid] == move["args"]["client"]
                     for b, e, s in spans if s.get("cat") == "stop_begin" and b < end]
             self.assertTrue(gone, f"nobody was stopped for {move}")
         svg = self.run_program([os.path.join(support.SOURCE, "tools", "trace-svg"), self.file()])

@@ -4,6 +4,9 @@
 import json
 import sys
 
+# Of the names that the format reserves, those that are used.
+COLOURS = ("terrible", "bad", "good", "thread_state_iowait", "thread_state_running", "thread_state_sleeping")
+
 
 def no_twice(pairs):
     keys = [k for k, _ in pairs]
@@ -70,6 +73,21 @@ def slice_at(tracks, event):
     return max(inside, key=lambda s: s[0], default=None)
 
 
+def overlaps(events):
+    """Slices of one track that neither follow nor hold one another: viewers lose one of the two."""
+    errors = []
+    for spans in slices(events)[0].values():
+        stack = []
+        for b, e, event in sorted(((round(b * 1000), round(e * 1000), x) for b, e, x in spans),
+                                  key=lambda s: (s[0], -s[1])):
+            while stack and stack[-1][1] <= b:
+                stack.pop()
+            if stack and e > stack[-1][1]:
+                errors.append(f"neither within nor behind: {stack[-1][2]} {event}")
+            stack.append((b, e, event))
+    return errors
+
+
 def names(events, what):
     return {(e["pid"], e["tid"]) if what == "thread_name" else e["pid"]: e["args"]["name"]
             for e in events if e["ph"] == "M" and e["name"] == what}
@@ -85,18 +103,23 @@ def check(events):
         if ends[0]["ts"] > ends[1]["ts"] + 0.0005:
             errors.append(f"an arrow back in time: {ends}")
     threads, groups = names(events, "thread_name"), names(events, "process_name")
+    numbers = [tid for _, tid in threads] + list(groups)
+    errors += [f"a number twice: {n}" for n in set(numbers) if numbers.count(n) > 1]
     for e in events:
         if e["ph"] not in "BEXisfM":
             errors.append(f"unknown: {e}")
         if e["ph"] in "BXi" and (e["pid"], e["tid"]) not in threads:
             errors.append(f"on a track without a name: {e}")
+        if "cname" in e and e["cname"] not in COLOURS:
+            errors.append(f"a colour that viewers do not know: {e}")
         if e["ph"] in "BXi" and e["pid"] not in groups:
             errors.append(f"in a group without a name: {e}")
     return errors
 
 
 def main():
-    errors = check(load(sys.argv[1]))
+    events = load(sys.argv[1])
+    errors = check(events) + overlaps(events)
     for error in errors[:20]:
         print(error)
     return bool(errors)

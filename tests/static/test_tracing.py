@@ -23,16 +23,27 @@ text t
 label l {x}
 field u32 x as enum:e
 in f x
+event one_end end task
+text t
+ends one
 event two span queue
 text t
 label l
+colour good
 field u32 client
 field u32 queue
 field u64 dur as ns
 """
 
 BAD = {
-    "an unknown word": GOOD + "colour red\n",
+    "an unknown word": GOOD + "sound loud\n",
+    "a colour that viewers do not know": GOOD + "colour pink\n",
+    "an end of nothing": GOOD + "event x end task\ntext t\n",
+    "an end of what is not there": GOOD + "event x end task\ntext t\nends y\n",
+    "an end of what does not begin": GOOD + "event x end queue\ntext t\nends two\n"
+                                            "field u32 client\nfield u32 queue\n",
+    "an end on another track": GOOD + "event x end trace\ntext t\nends one\n",
+    "a beginning that ends something": GOOD + "ends one\n",
     "a second event of one name": GOOD + "event one end task\ntext t\n",
     "an unknown shape": GOOD + "event x circle task\ntext t\nlabel l\n",
     "an unknown track": GOOD + "event x begin road\ntext t\nlabel l\n",

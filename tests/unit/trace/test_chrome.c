@@ -65,9 +65,9 @@ static void a_call_is_a_slice_of_its_task_in_its_program(void **state)
 	TELL(2500, 9, 3, vkf_trace_ioctl_begin(1));
 	TELL(4501, 9, 3, vkf_trace_ioctl_end(-EINVAL));
 	close_it();
-	assert_non_null(strstr(text, "{\"ph\":\"B\",\"pid\":103,\"tid\":268435465,\"ts\":1.500,"));
-	assert_non_null(strstr(text, "{\"ph\":\"E\",\"pid\":103,\"tid\":268435465,\"ts\":3.501,"
-				     "\"args\":{\"result\":-22}}"));
+	assert_non_null(strstr(text, "{\"ph\":\"B\",\"pid\":10001003,\"tid\":20000001,\"ts\":1.500,"));
+	assert_non_null(strstr(text, "{\"ph\":\"E\",\"pid\":10001003,\"tid\":20000001,\"ts\":3.501,"
+				     "\"args\":{\"result\":\"-EINVAL\"}}"));
 	assert_non_null(strstr(text, "\"name\":\"calls, task 9\""));
 }
 
@@ -84,7 +84,7 @@ static void what_is_open_at_the_end_is_closed_there(void **state)
 	TELL(3000, 9, 3, vkf_trace_fence_wait_begin(1, 2, 3, 0));
 	TELL(5000, 8, 0, vkf_trace_fence_signal(7, 7, 0, 0, 0));
 	close_it();
-	assert_int_equal(count("\"ph\":\"E\",\"pid\":103,\"tid\":268435465,\"ts\":4.000"), 2);
+	assert_int_equal(count("\"ph\":\"E\",\"pid\":10001003,\"tid\":20000001,\"ts\":4.000"), 2);
 }
 
 static void a_program_that_ends_closes_what_is_open_on_it_and_no_more(void **state)
@@ -99,9 +99,9 @@ static void a_program_that_ends_closes_what_is_open_on_it_and_no_more(void **sta
 	TELL(3000, 1, 0, vkf_trace_client_exit(3));
 	assert_int_equal(trace_chrome_n_clients(c), 1);
 	trace_chrome_flush(c);
-	assert_int_equal(count("\"ph\":\"E\",\"pid\":103,\"tid\":268435465,\"ts\":2.000"), 1);
+	assert_int_equal(count("\"ph\":\"E\",\"pid\":77,\"tid\":20000003,\"ts\":2.000"), 1);
 	assert_int_equal(count("\"ph\":\"E\""), 1);
-	assert_non_null(strstr(text, "\"pid\":103,\"tid\":0,\"name\":\"process_name\",\"args\":"
+	assert_non_null(strstr(text, "\"pid\":77,\"tid\":77,\"name\":\"process_name\",\"args\":"
 				     "{\"name\":\"one (77)\"}"));
 	close_it();
 }
@@ -115,14 +115,14 @@ static void an_arrow_goes_from_the_signal_to_each_who_waited(void **state)
 	TELL(4000, 9, 3, vkf_trace_fence_wait_end(5, 6, 0));
 	TELL(4100, 8, 4, vkf_trace_fence_wait_end(5, 6, 0));
 	close_it();
-	assert_int_equal(count("\"ph\":\"s\",\"pid\":1,\"tid\":268435463,\"ts\":2.000"), 2);
-	assert_int_equal(count("\"ph\":\"f\",\"pid\":103,\"tid\":268435465,\"ts\":2.999"), 1);
-	assert_int_equal(count("\"ph\":\"f\",\"pid\":104,\"tid\":268435464,\"ts\":3.099"), 1);
+	assert_int_equal(count("\"ph\":\"s\",\"pid\":10000001,\"tid\":20000003,\"ts\":2.000"), 2);
+	assert_int_equal(count("\"ph\":\"f\",\"pid\":10001003,\"tid\":20000001,\"ts\":2.999"), 1);
+	assert_int_equal(count("\"ph\":\"f\",\"pid\":10001004,\"tid\":20000002,\"ts\":3.099"), 1);
 	/* Nothing was open where it signalled: it has a slice of its own. */
 	assert_int_equal(
-		count("\"ph\":\"X\",\"pid\":1,\"tid\":268435463,\"ts\":2.000,\"dur\":0.001"), 1);
+		count("\"ph\":\"X\",\"pid\":10000001,\"tid\":20000003,\"ts\":2.000,\"dur\":0.001"), 1);
 	assert_int_equal(
-		count("\"ph\":\"X\",\"pid\":1,\"tid\":268435463,\"ts\":2.001,\"dur\":0.001"), 1);
+		count("\"ph\":\"X\",\"pid\":10000001,\"tid\":20000003,\"ts\":2.001,\"dur\":0.001"), 1);
 }
 
 static void a_wait_for_what_signalled_before_the_trace_has_no_arrow(void **state)
@@ -142,9 +142,9 @@ static void a_slice_of_no_time_has_room_for_an_arrows_end(void **state)
 	TELL(2000, 9, 3, vkf_trace_ioctl_begin(1));
 	TELL(2000, 9, 3, vkf_trace_ioctl_end(0));
 	close_it();
-	assert_int_equal(count("\"ph\":\"f\",\"pid\":103,\"tid\":268435465,\"ts\":1.000"), 1);
-	assert_int_equal(count("\"ph\":\"E\",\"pid\":103,\"tid\":268435465,\"ts\":1.001"), 1);
-	assert_int_equal(count("\"ph\":\"B\",\"pid\":103,\"tid\":268435465,\"ts\":1.001"), 1);
+	assert_int_equal(count("\"ph\":\"f\",\"pid\":10001003,\"tid\":20000002,\"ts\":1.000"), 1);
+	assert_int_equal(count("\"ph\":\"E\",\"pid\":10001003,\"tid\":20000002,\"ts\":1.001"), 1);
+	assert_int_equal(count("\"ph\":\"B\",\"pid\":10001003,\"tid\":20000002,\"ts\":1.001"), 1);
 }
 
 static void moves_at_once_have_lanes(void **state)
@@ -157,12 +157,12 @@ static void moves_at_once_have_lanes(void **state)
 	TELL(2500, 9, 3, vkf_trace_bo_move_end(4, 1, 0x2000, 0, 0));
 	TELL(2600, 9, 3, vkf_trace_bo_move_end(4, 1, 0x2000, 0, 0));
 	close_it();
-	assert_int_equal(count("\"ph\":\"B\",\"pid\":3,\"tid\":2,"), 2);
-	assert_int_equal(count("\"ph\":\"B\",\"pid\":3,\"tid\":3,"), 1);
-	assert_int_equal(count("\"ph\":\"E\",\"pid\":3,\"tid\":2,\"ts\":1.200"), 1);
-	assert_int_equal(count("\"ph\":\"E\",\"pid\":3,\"tid\":3,\"ts\":1.400"), 1);
-	assert_int_equal(count("\"ph\":\"E\",\"pid\":3,\"tid\":2,\"ts\":1.500"), 1);
-	assert_non_null(strstr(text, "\"name\":\"VRAM to GTT\""));
+	assert_int_equal(count("\"ph\":\"B\",\"pid\":10000003,\"tid\":20000001,"), 2);
+	assert_int_equal(count("\"ph\":\"B\",\"pid\":10000003,\"tid\":20000002,"), 1);
+	assert_int_equal(count("\"ph\":\"E\",\"pid\":10000003,\"tid\":20000001,\"ts\":1.200"), 1);
+	assert_int_equal(count("\"ph\":\"E\",\"pid\":10000003,\"tid\":20000002,\"ts\":1.400"), 1);
+	assert_int_equal(count("\"ph\":\"E\",\"pid\":10000003,\"tid\":20000001,\"ts\":1.500"), 1);
+	assert_non_null(strstr(text, "\"name\":\"VRAM to GTT, program 3\""));
 	assert_non_null(strstr(text, "\"name\":\"GPU 1\""));
 }
 
@@ -172,9 +172,69 @@ static void a_queues_track_says_what_it_is(void **state)
 	TELL(0, 0, 0, vkf_trace_queue_packets(2500, 3, 5, 0x010001, 16, 64, 700));
 	close_it();
 	assert_non_null(strstr(text, "\"name\":\"queue 5, SDMA, GPU 1\""));
-	assert_non_null(strstr(text, "{\"ph\":\"X\",\"pid\":103,\"tid\":261,\"ts\":1.500,"
+	assert_non_null(strstr(text, "{\"ph\":\"X\",\"pid\":10001003,\"tid\":20000002,\"ts\":1.500,"
 				     "\"dur\":0.700,\"cat\":\"queue_packets\","
 				     "\"name\":\"COPY_LINEAR\""));
+}
+
+/* Viewers take a track's number for a thread's, and one that is its group's for the main one's. */
+static void no_two_tracks_or_groups_have_one_number(void **state)
+{
+	const char comm[16] = "one";
+
+	TELL(1500, 1, 0, vkf_trace_client_start(3, 77, comm));
+	TELL(1600, 1, 0, vkf_trace_client_start(4, 78, comm));
+	TELL(2000, 9, 3, vkf_trace_ioctl_begin(1));
+	TELL(2000, 9, 4, vkf_trace_ioctl_begin(1));
+	close_it();
+	assert_int_equal(count("\"pid\":77,\"tid\":20000001,\"name\":\"thread_name\""), 1);
+	assert_int_equal(count("\"pid\":78,\"tid\":20000002,\"name\":\"thread_name\""), 1);
+	assert_int_equal(count("\"pid\":77,\"tid\":20000003,\"name\":\"thread_name\""), 1);
+	assert_int_equal(count("\"pid\":78,\"tid\":20000004,\"name\":\"thread_name\""), 1);
+	assert_int_equal(count("\"name\":\"thread_name\""), 4);
+	assert_int_equal(count("\"name\":\"thread_sort_index\""), 4);
+}
+
+static void a_program_that_is_told_of_late_stays_one_group(void **state)
+{
+	const char comm[16] = "late";
+
+	TELL(2000, 9, 3, vkf_trace_ioctl_begin(1));
+	TELL(2500, 1, 0, vkf_trace_client_start(3, 77, comm));
+	TELL(2600, 8, 3, vkf_trace_ioctl_begin(1));
+	close_it();
+	assert_int_equal(count("\"pid\":77,\"tid\""), 0);
+	assert_int_equal(count("\"pid\":10001003,\"tid\":10001003,\"name\":\"process_name\","
+			       "\"args\":{\"name\":\"late (77)\"}"), 1);
+	assert_int_equal(count("\"ph\":\"B\",\"pid\":10001003,"), 2);
+}
+
+static void a_call_that_was_refused_is_marked(void **state)
+{
+	TELL(2000, 9, 3, vkf_trace_ioctl_begin(1));
+	TELL(3000, 9, 3, vkf_trace_ioctl_end(-ENOMEM));
+	TELL(4000, 9, 3, vkf_trace_ioctl_begin(1));
+	TELL(5000, 9, 3, vkf_trace_ioctl_end(0));
+	close_it();
+	assert_int_equal(count("\"cat\":\"error\""), 1);
+	assert_non_null(strstr(text, "\"ts\":1.999,\"s\":\"t\",\"cat\":\"error\","
+				     "\"cname\":\"terrible\",\"name\":\"-ENOMEM\""));
+}
+
+/* Two tasks: the one that was asked has the earlier time, but its record comes later. */
+static void no_arrow_goes_back_in_time(void **state)
+{
+	TELL(2000, 9, 3, vkf_trace_evict_want(4, 0x1000, 4096, 0));
+	TELL(2200, 9, 3, vkf_trace_evict_want(4, 0x2000, 4096, 0));
+	TELL(2100, 8, 4, vkf_trace_evict_begin(4));
+	TELL(3000, 8, 4, vkf_trace_evict_end(4));
+	TELL(3200, 9, 3, vkf_trace_evict_want(5, 0x3000, 4096, 0));
+	TELL(3100, 7, 5, vkf_trace_evict_begin(5));
+	close_it();
+	assert_int_equal(count("\"ph\":\"s\""), 1);
+	assert_int_equal(count("\"ph\":\"s\",\"pid\":10001003,\"tid\":20000001,\"ts\":1.000"), 1);
+	assert_int_equal(count("\"ts\":1.000,\"id\":1,\"cat\":\"asked for memory\","
+			       "\"name\":\"asked for memory\""), 1);
 }
 
 static void after_a_loss_nothing_is_open(void **state)
@@ -184,7 +244,7 @@ static void after_a_loss_nothing_is_open(void **state)
 	TELL(4000, 9, 3, vkf_trace_ioctl_end(0));
 	close_it();
 	assert_int_equal(count("\"ph\":\"E\""), 1);
-	assert_int_equal(count("\"ph\":\"E\",\"pid\":103,\"tid\":268435465,\"ts\":2.000"), 1);
+	assert_int_equal(count("\"ph\":\"E\",\"pid\":10001003,\"tid\":20000001,\"ts\":2.000"), 1);
 	assert_non_null(strstr(text, "12 records lost"));
 }
 
@@ -233,6 +293,10 @@ int main(void)
 		CASE(a_slice_of_no_time_has_room_for_an_arrows_end),
 		CASE(moves_at_once_have_lanes),
 		CASE(a_queues_track_says_what_it_is),
+		CASE(no_two_tracks_or_groups_have_one_number),
+		CASE(a_program_that_is_told_of_late_stays_one_group),
+		CASE(a_call_that_was_refused_is_marked),
+		CASE(no_arrow_goes_back_in_time),
 		CASE(after_a_loss_nothing_is_open),
 		CASE(an_error_of_writing_is_told_at_the_end),
 		CASE(any_number_of_tracks_and_programs_is_survived),

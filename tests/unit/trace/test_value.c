@@ -75,12 +75,32 @@ static void arguments_are_json(void **state)
 	char comm[16] = "a\"b\\c\td\xff";
 
 	assert_string_equal(args(REC(vkf_trace_client_start(1, -1, comm))),
-			    "{\"client\":1,\"pid\":-1,\"comm\":\"a\\\"b\\\\c?d?\"}");
-	assert_string_equal(args(REC(vkf_trace_ioctl_end(-EINVAL))), "{\"result\":-22}");
+			    "{\"client\":\"program 1\",\"pid\":-1,\"comm\":\"a\\\"b\\\\c?d?\"}");
+	assert_string_equal(args(REC(vkf_trace_ioctl_end(-EINVAL))), "{\"result\":\"-EINVAL\"}");
 	assert_string_equal(
 		args(REC(vkf_trace_bo_create(1, UINT64_MAX, UINT64_C(1) << 40, 255, 9))),
-		"{\"client\":1,\"bo\":\"0xffffffffffffffff\",\"bytes\":1099511627776,\"gpu\":255,"
+		"{\"client\":\"program 1\",\"bo\":\"0xffffffffffffffff\",\"bytes\":1099511627776,\"gpu\":255,"
 		"\"kind\":\"9\"}");
+}
+
+static void errors_have_names(void **state)
+{
+	assert_string_equal(args(REC(vkf_trace_ioctl_end(0))), "{\"result\":0}");
+	assert_string_equal(args(REC(vkf_trace_ioctl_end(3))), "{\"result\":\"3\"}");
+	assert_string_equal(args(REC(vkf_trace_ioctl_end(-512))), "{\"result\":\"-512\"}");
+	assert_string_equal(args(REC(vkf_trace_ioctl_end(-EOPNOTSUPP))),
+			    "{\"result\":\"-EOPNOTSUPP\"}");
+}
+
+/* A viewer puts what the end says over what the beginning said; a span's length it shows itself. */
+static void nothing_is_told_twice(void **state)
+{
+	assert_string_equal(args(REC(vkf_trace_bo_move_end(4, 1, 0x1000, 5, 6))),
+			    "{\"context\":5,\"seqno\":6}");
+	assert_string_equal(args(REC(vkf_trace_queue_runs(4, 2))), "{}");
+	assert_string_equal(args(REC(vkf_trace_fence_wait_end(5, 6, 0))), "{\"result\":0}");
+	assert_string_equal(args(REC(vkf_trace_queue_waits(1, 4, 2, trace_packet(2, 3, 0), 9))),
+			    "{\"client\":\"bench (123)\",\"queue\":2,\"op\":\"barrier-and\"}");
 }
 
 static void packets_are_known_by_the_type_of_their_queue(void **state)
@@ -126,6 +146,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels_have_names_for_numbers),
 		cmocka_unit_test(arguments_are_json),
+		cmocka_unit_test(errors_have_names),
+		cmocka_unit_test(nothing_is_told_twice),
 		cmocka_unit_test(packets_are_known_by_the_type_of_their_queue),
 		cmocka_unit_test(what_does_not_fit_is_left_out),
 		cmocka_unit_test(what_is_no_event_has_no_row),
