@@ -59,6 +59,7 @@ static int create(struct mm_pt_tree *tree, unsigned int level, struct mm_pt **re
 		return -ENOMEM;
 	pt->tree = tree;
 	pt->level = (uint8_t)level;
+	vkf_list_init(&pt->empty);
 	mm_vm_node_init(&pt->state, MM_VM_TABLE);
 	r = mm_pt_body_alloc(tree, &pt->body);
 	if (r) {
@@ -93,8 +94,27 @@ int mm_pt_attach(struct mm_pt_tree *tree, struct mm_pt *parent, unsigned int slo
 	return 0;
 }
 
+/* The root stays whatever is in it. */
+void mm_pt_note_use(struct mm_pt *pt)
+{
+	struct mm_pt_tree *tree = pt->tree;
+	bool was_empty = !vkf_list_empty(&pt->empty), is_empty = !pt->n_live && pt->parent;
+
+	if (is_empty == was_empty)
+		return;
+	if (is_empty)
+		vkf_list_add_tail(&pt->empty, &tree->empty);
+	else
+		vkf_list_del(&pt->empty);
+	tree->n_empty = tree->n_empty + is_empty - was_empty;
+}
+
 void mm_pt_detach(struct mm_pt_tree *tree, struct mm_pt *pt)
 {
+	if (!vkf_list_empty(&pt->empty)) {
+		vkf_list_del(&pt->empty);
+		tree->n_empty--;
+	}
 	pt->parent->child[pt->slot] = NULL;
 	tree->n_tables--;
 }
@@ -102,6 +122,7 @@ void mm_pt_detach(struct mm_pt_tree *tree, struct mm_pt *pt)
 int mm_pt_init(struct mm_pt_tree *tree, struct mm_client *client, struct mm_device *dev)
 {
 	*tree = (struct mm_pt_tree){ .client = client, .dev = dev, .n_tables = 1 };
+	vkf_list_init(&tree->empty);
 	return create(tree, MM_PDB2, &tree->root);
 }
 
@@ -166,7 +187,7 @@ void mm_pt_fini(struct mm_pt_tree *tree)
 struct check {
 	mm_pt_leaf_fn fn;
 	void *arg;
-	uint64_t n_tables;
+	uint64_t n_tables, n_empty;
 };
 
 static const char *check_table(struct check *c, const struct mm_pt *pt, uint64_t va);
@@ -178,8 +199,8 @@ static const char *check_child(struct check *c, const struct mm_pt *pt, unsigned
 
 	if (child->parent != pt || child->slot != slot || child->level != pt->level + 1)
 		return "a page table does not belong where it hangs";
-	if (!child->n_live)
-		return "an empty page table was kept";
+	if (!child->n_live == vkf_list_empty(&child->empty))
+		return "an empty page table is in no list, or one in use is";
 	if (c->fn && !child->state.is_stale &&
 	    pt->body.words->entry[slot] != mm_pte_directory(mm_pt_vram(child)))
 		return "a directory entry does not hold its table's address";
@@ -195,6 +216,7 @@ static const char *check_table(struct check *c, const struct mm_pt *pt, uint64_t
 	bool differs = false;
 
 	c->n_tables++;
+	c->n_empty += !pt->n_live && pt->parent;
 	for (unsigned int i = 0; i < MM_PT_SLOTS && !why; i++) {
 		uint64_t at = va + i * mm_pte_span(pt->level);
 		uint64_t entry = c->fn ? pt->body.words->entry[i] : 0;
@@ -223,5 +245,7 @@ const char *mm_pt_check(const struct mm_pt_tree *tree, mm_pt_leaf_fn fn, void *a
 
 	if (!why && c.n_tables != tree->n_tables)
 		why = "a VM has not as many page tables as it counts";
+	if (!why && c.n_empty != tree->n_empty)
+		why = "a VM has not as many empty page tables as it counts";
 	return why;
 }

@@ -22,6 +22,8 @@ struct mm_client;
 struct mm_device;
 
 #define MM_PT_SLOTS (1u << MM_PTE_LEVEL_BITS)
+/* Empty tables of a VM that are kept: see pt_update.h. */
+#define MM_PT_MAX_EMPTY 32
 
 struct mm_pt_words {
 	_Atomic uint64_t entry[MM_PT_SLOTS];
@@ -39,6 +41,7 @@ struct mm_pt {
 	struct mm_pt_tree *tree;
 	struct mm_pt *parent;    /* NULL: the root */
 	struct mm_pt *next;      /* in the list of an update */
+	struct vkf_list empty;   /* in the tree's, while it has no entry in use */
 	struct mm_pt_body body;  /* its page: with the VM's reservation held */
 	struct mm_vm_node state; /* in the VM's lists, if it has any */
 	uint16_t slot;           /* in the parent */
@@ -57,6 +60,8 @@ struct mm_pt_tree {
 	struct mm_device *dev;
 	struct mm_pt *root;
 	uint64_t n_tables;  /* in the tree, root included */
+	struct vkf_list empty; /* of mm_pt.empty: all that are, but the root; oldest first */
+	uint64_t n_empty;
 	bool can_leave;     /* it is a VM's, whose lists know each table; constant */
 	uint64_t n_evicted; /* tables out of VRAM; protected by the VM's reservation */
 };
@@ -90,6 +95,8 @@ static inline void mm_pt_body_take(struct mm_pt_body *to, struct mm_pt_body *fro
  * Return: 0 or -ENOMEM. */
 int mm_pt_attach(struct mm_pt_tree *tree, struct mm_pt *parent, unsigned int slot,
 		 struct mm_pt **ret_pt);
+/* Entries of it were taken into use, or out of it. */
+void mm_pt_note_use(struct mm_pt *pt);
 /* Take it out of the tree. */
 void mm_pt_detach(struct mm_pt_tree *tree, struct mm_pt *pt);
 /* Give back all it is made of, with what is left in it; no engine walks it. */

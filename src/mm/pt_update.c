@@ -336,6 +336,20 @@ int mm_pt_update_set(struct mm_pt_update *u, uint64_t va, uint64_t bytes,
 
 /* ------------------------------------------------ ranges that lead nowhere */
 
+static int clear_table(struct mm_pt_update *u, struct mm_pt *pt, uint64_t va, uint64_t end);
+
+static int clear_below(struct mm_pt_update *u, struct mm_pt *pt, uint64_t va, uint64_t end)
+{
+	struct mm_pt *parent = pt->parent;
+	int r = clear_table(u, pt, va, end);
+
+	if (r || end - va < mm_pte_span(parent->level))
+		return r;
+	VKF_ASSERT(!pt->n_after);
+	add_dying(u, pt);
+	return add_entry(u, parent, pt->slot, 0, 0);
+}
+
 static int clear_table(struct mm_pt_update *u, struct mm_pt *pt, uint64_t va, uint64_t end)
 {
 	uint64_t span = mm_pte_span(pt->level);
@@ -347,7 +361,7 @@ static int clear_table(struct mm_pt_update *u, struct mm_pt *pt, uint64_t va, ui
 		struct mm_pt *child = mm_pt_child(pt, slot);
 
 		if (child)
-			r = clear_table(u, child, va, next);
+			r = clear_below(u, child, va, next);
 		else if (mm_pt_is_live(pt, slot))
 			r = add_entry(u, pt, slot, 0, 0);
 		va = next;
@@ -371,21 +385,34 @@ int mm_pt_update_directory(struct mm_pt_update *u, struct mm_pt *pt)
 
 /* ------------------------------------------------ the end of a plan */
 
-/* Clearing a table's slot above may leave that one empty: it has a run then, which is to come. */
-int mm_pt_update_finish(struct mm_pt_update *u)
+/* @pt, and above it what leads nowhere else. */
+static int drop_empty(struct mm_pt_update *u, struct mm_pt *pt)
 {
-	for (size_t i = 0; i < u->n_runs; i++) {
-		struct mm_pt *pt = u->runs[i].pt;
-		int r;
+	int r = 0;
 
-		if (pt->n_after || pt->is_dying || !pt->parent)
-			continue;
+	for (; !r && pt->parent && !pt->n_after && !pt->is_dying; pt = pt->parent) {
 		add_dying(u, pt);
 		r = add_entry(u, pt->parent, pt->slot, 0, 0);
-		if (r)
-			return r;
 	}
-	return 0;
+	return r;
+}
+
+/* Of too many empty tables the oldest go, with an update that waits for the engine anyway. */
+int mm_pt_update_finish(struct mm_pt_update *u)
+{
+	uint64_t n = u->tree->n_empty;
+	struct mm_pt *pt;
+	int r = 0;
+
+	if (!u->invalidates)
+		return 0;
+	vkf_list_for_each(pt, &u->tree->empty, empty) {
+		if (r || n <= MM_PT_MAX_EMPTY)
+			break;
+		r = drop_empty(u, pt);
+		n--;
+	}
+	return r;
 }
 
 static int finish_plan(struct mm_pt_update *u, int r, struct mm_pt_update **ret_update)
@@ -465,6 +492,7 @@ static void apply(struct mm_pt_update *u)
 		run->is_early = run->pt->is_new || run->pt->is_copied;
 		for (unsigned int j = 0; j < run->n; j++)
 			mm_pt_set_live(run->pt, run->first + j, run->entry != 0);
+		mm_pt_note_use(run->pt);
 	}
 	for (struct mm_pt *pt = u->new; pt; pt = pt->next) {
 		pt->is_new = false;

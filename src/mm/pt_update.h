@@ -17,10 +17,11 @@
  * entry: the directory is copied, changed, and takes the place of the old one, and of
  * two directories either link is good with either entry.
  *
- * Tables are made where they are needed, and those that are left empty are freed by
- * the job, after the engine has let go of them. So a VM costs what it maps, its VRAM
- * goes back to everybody, and one entry for 2 MiB never finds an old table in its way.
- * The price is that mapping at a cold address makes tables again: an allocation or two.
+ * Tables are made where they are needed. One that a range without memory, or a large
+ * entry, covers as a whole is freed by the job, after the engine has let go of it; one
+ * that is left empty otherwise is kept, for who maps there again
+ * (amdgpu_vm_ptes_update() of Linux 6.12). The kernel keeps them all; here the oldest go
+ * when there are more than MM_PT_MAX_EMPTY, so a VM costs what it maps and little else.
  *
  * Where GPU address, memory and backing are all aligned to 2 MiB and contiguous, one
  * entry in PDB0 stands for the 2 MiB. An update that changes a part of what such an
@@ -39,7 +40,7 @@ struct mm_pt_update *mm_pt_update_create(struct mm_pt_tree *tree);
 /* Let @va..@va+@bytes lead to @source. Return: 0 or -ENOMEM, and it can only be abandoned. */
 int mm_pt_update_set(struct mm_pt_update *update, uint64_t va, uint64_t bytes,
 		     const struct mm_pt_source *source) VKF_MUST_CHECK;
-/* Let it lead nowhere, if it does not already. No set follows. The same. */
+/* Let it lead nowhere, and free what tables it covers. No set follows. The same. */
 int mm_pt_update_clear(struct mm_pt_update *update, uint64_t va, uint64_t bytes) VKF_MUST_CHECK;
 /* Let the entry above @pt lead to where it is now. The same. */
 int mm_pt_update_directory(struct mm_pt_update *update, struct mm_pt *pt) VKF_MUST_CHECK;

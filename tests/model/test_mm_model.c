@@ -242,6 +242,20 @@ static unsigned int count_tables(unsigned int c, unsigned int gpu)
 	return n + 1;
 }
 
+/* Of the tables there are, those that lead to something. */
+static unsigned int count_leading(const struct mm_pt *pt)
+{
+	unsigned int n = 0, n_children = 0;
+
+	for (unsigned int i = 0; i < MM_PT_SLOTS; i++) {
+		if (!mm_pt_child(pt, i))
+			continue;
+		n_children++;
+		n += count_leading(mm_pt_child(pt, i));
+	}
+	return n || pt->n_live > n_children ? n + 1 : 0;
+}
+
 /* ------------------------------------------------ what must come out */
 
 static void mark_tables(const struct mm_pt *pt, bool *taken)
@@ -272,13 +286,15 @@ static bool vram_fits(unsigned int gpu, uint64_t size, const struct mm_bo_params
 {
 	static bool taken[VKF_MIB(256) / VKF_PAGE_SIZE];
 	uint64_t unit = size >= VKF_HUGE_SIZE && VKF_IS_ALIGNED(size, VKF_HUGE_SIZE) ? 512 : 1;
-	uint64_t end = (params->cpu_access ? visible_bytes : vram_bytes) >> 12, n_free = 0, tables = 0;
+	uint64_t end = (params->cpu_access ? visible_bytes : vram_bytes) >> 12, n_free = 0;
+	uint64_t tables = 0;
 
 	vram_pages(gpu, taken);
 	for (unsigned int c = 0; c < N_CLIENTS; c++) {
-		tables += count_tables(c, gpu);
-		if (vm[c][gpu])
-			mark_tables(vm[c][gpu]->pt.root, taken);
+		if (!vm[c][gpu])
+			continue;
+		tables += vm[c][gpu]->pt.n_tables;
+		mark_tables(vm[c][gpu]->pt.root, taken);
 	}
 	if (sum(in_vram, gpu) + (tables << 12) + size > vram_bytes - VKF_MIB(8))
 		return false;
@@ -547,6 +563,19 @@ static void op_client(void)
 
 /* ------------------------------------------------ comparing */
 
+/* All that are needed are there; others are few. Return: how many there are. */
+static uint64_t compare_tables(unsigned int c, unsigned int gpu)
+{
+	const struct mm_pt_tree *tree;
+
+	if (!vm[c][gpu])
+		return 0;
+	tree = &vm[c][gpu]->pt;
+	assert_int_equal(VKF_MAX(count_leading(tree->root), 1u), count_tables(c, gpu));
+	assert_true(tree->n_empty <= MM_PT_MAX_EMPTY + 6);
+	return tree->n_tables;
+}
+
 static void compare_usage(void)
 {
 	struct mm_system_usage system;
@@ -565,7 +594,7 @@ static void compare_usage(void)
 		if (waiting)
 			continue;
 		for (unsigned int c = 0; c < N_CLIENTS; c++)
-			tables += count_tables(c, gpu);
+			tables += compare_tables(c, gpu);
 		assert_int_equal(usage.page_tables, tables * VKF_PAGE_SIZE);
 	}
 }

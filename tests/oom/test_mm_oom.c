@@ -289,13 +289,14 @@ static void map_and_unmap(enum mm_bo_kind kind, uint64_t size, uint64_t va, unsi
 	mm_bo_put(c.bo);
 }
 
+/* Each where no table is left from another. */
 static void a_map_and_an_unmap(void **state)
 {
 	map_and_unmap(MM_BO_VRAM, 4096, VA, 5);
-	map_and_unmap(MM_BO_VRAM, VKF_MIB(2), VKF_GIB(1), 4);
-	map_and_unmap(MM_BO_GTT, VKF_MIB(9) + 4096, VA, 12);
-	map_and_unmap(MM_BO_USERPTR, VKF_MIB(5), VKF_GIB(3), 5);
-	map_and_unmap(MM_BO_BAR, 8192, VKF_GIB(3), 5);
+	map_and_unmap(MM_BO_VRAM, VKF_MIB(2), VKF_GIB(1024), 4);
+	map_and_unmap(MM_BO_GTT, VKF_MIB(9) + 4096, VA + VKF_GIB(2048), 12);
+	map_and_unmap(MM_BO_USERPTR, VKF_MIB(5), VKF_GIB(3072), 5);
+	map_and_unmap(MM_BO_BAR, 8192, VKF_GIB(4096), 5);
 }
 
 /* Fences of many mappings wait on one buffer, so its slots must grow. */

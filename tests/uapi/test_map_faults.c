@@ -20,6 +20,7 @@ struct trial {
 	uint32_t flags;    /* of the buffer */
 	bool second_half;  /* of an AQL buffer */
 	unsigned int before; /* a bit for each GPU that is mapped before the call */
+	uint64_t va;
 };
 
 static struct prog prog;
@@ -72,15 +73,15 @@ static void check_failed(const struct trial *t, uint32_t first, uint32_t n_succe
 
 	if (t->transactional) {
 		assert_int_equal(n_success, first);
-		assert_int_equal(taken(VA(1)), t->before);
-		assert_int_equal(taken(VA(1) + 4 * PAGE), t->flags & F_AQL ? t->before : 0);
+		assert_int_equal(taken(t->va), t->before);
+		assert_int_equal(taken(t->va + 4 * PAGE), t->flags & F_AQL ? t->before : 0);
 		return;
 	}
 	assert_int_equal(n_success, t->gpu);
 	seconds |= below(t->gpu) & ~below(first);
 	/* There is no way back from the first half when the second fails. */
-	assert_int_equal(taken(VA(1)), seconds | (t->second_half ? 1u << t->gpu : 0));
-	assert_int_equal(taken(VA(1) + 4 * PAGE), t->flags & F_AQL ? seconds : 0);
+	assert_int_equal(taken(t->va), seconds | (t->second_half ? 1u << t->gpu : 0));
+	assert_int_equal(taken(t->va + 4 * PAGE), t->flags & F_AQL ? seconds : 0);
 }
 
 static void try_map(const struct trial *t)
@@ -88,7 +89,7 @@ static void try_map(const struct trial *t)
 	uint64_t size = 4 * PAGE, handle;
 	uint32_t done = 0;
 
-	assert_int_equal(alloc_mem(&prog, 0, VA(1), t->flags & F_AQL ? 2 * size : size,
+	assert_int_equal(alloc_mem(&prog, 0, t->va, t->flags & F_AQL ? 2 * size : size,
 				   t->flags | F_WRITE, &handle, NULL), 0);
 	for (unsigned int i = 0; i < N; i++) {
 		if (t->before & 1u << i)
@@ -105,19 +106,19 @@ static void try_map(const struct trial *t)
 	assert_int_equal(map_gpus(&prog, handle, prog.gpu, N, &done), t->error);
 	uapi_fault(NULL);
 	check_failed(t, 0, done);
-	assert_int_equal(free_mem(&prog, handle), taken(VA(1)) ? -EBUSY : 0);
-	if (!taken(VA(1)))
-		assert_int_equal(alloc_mem(&prog, 0, VA(1), t->flags & F_AQL ? 2 * size : size,
+	assert_int_equal(free_mem(&prog, handle), taken(t->va) ? -EBUSY : 0);
+	if (!taken(t->va))
+		assert_int_equal(alloc_mem(&prog, 0, t->va, t->flags & F_AQL ? 2 * size : size,
 					   t->flags | F_WRITE, &handle, NULL), 0);
 	/* The same block again is all it takes. */
 	assert_int_equal(map_gpus(&prog, handle, prog.gpu, N, &done), 0);
 	assert_int_equal(done, N);
-	assert_int_equal(taken(VA(1)), below(N));
+	assert_int_equal(taken(t->va), below(N));
 	done = 0;
 	assert_int_equal(unmap_gpus(&prog, handle, prog.gpu, N, &done), 0);
 	assert_int_equal(done, N);
-	assert_int_equal(taken(VA(1)), 0);
-	assert_int_equal(taken(VA(1) + 4 * PAGE), 0);
+	assert_int_equal(taken(t->va), 0);
+	assert_int_equal(taken(t->va + 4 * PAGE), 0);
 	assert_int_equal(free_mem(&prog, handle), 0);
 }
 
@@ -141,6 +142,8 @@ static void try_all(bool transactional)
 		{ "mm.pt", -ENOMEM, F_VRAM, false },
 	};
 
+	uint64_t va = VA(1);
+
 	if (uapi_through_shim())
 		skip();
 	begin(transactional);
@@ -149,12 +152,14 @@ static void try_all(bool transactional)
 			for (unsigned int before = 0; before < 1u << N; before++) {
 				struct trial t = { kinds[k].point, gpu, kinds[k].error,
 						   transactional,  kinds[k].flags,
-						   kinds[k].second_half, before };
+						   kinds[k].second_half, before, va };
 
 				/* Nothing is done there that could fail. */
 				if (before & 1u << gpu)
 					continue;
 				try_map(&t);
+				/* Where no page table is left of this one. */
+				va += 1024 * MIB;
 			}
 		}
 	}
@@ -219,7 +224,7 @@ static void a_call_that_goes_on_leaves_alone_what_was_done(void **state)
 {
 	for (int transactional = 0; transactional < 2; transactional++) {
 		uint32_t done = 2;
-		struct trial t = { .gpu = 3, .before = 0, .transactional = transactional };
+		struct trial t = { .gpu = 3, .transactional = transactional, .va = VA(1) };
 		uint64_t handle;
 
 		if (uapi_through_shim())

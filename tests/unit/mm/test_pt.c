@@ -151,8 +151,13 @@ static void the_check_sees_what_is_broken(void **state)
 	assert_string_equal(mm_pt_check(&tree, no_leaf, NULL),
 			    "a page table hangs in a slot that is not in use");
 	mm_pt_set_live(tree.root, 3, true);
-	assert_string_equal(mm_pt_check(&tree, NULL, NULL), "an empty page table was kept");
+	assert_string_equal(mm_pt_check(&tree, NULL, NULL),
+			    "an empty page table is in no list, or one in use is");
+	mm_pt_note_use(pt);
 	mm_pt_set_live(pt, 0, true);
+	assert_string_equal(mm_pt_check(&tree, NULL, NULL),
+			    "an empty page table is in no list, or one in use is");
+	mm_pt_note_use(pt);
 	assert_string_equal(mm_pt_check(&tree, NULL, NULL),
 			    "a page table has not as many entries as it counts");
 	tree.root->n_after = pt->n_after = 1;
@@ -171,6 +176,10 @@ static void the_check_sees_what_is_broken(void **state)
 	assert_string_equal(mm_pt_check(&tree, NULL, NULL),
 			    "a VM has not as many page tables as it counts");
 	tree.n_tables--;
+	tree.n_empty++;
+	assert_string_equal(mm_pt_check(&tree, NULL, NULL),
+			    "a VM has not as many empty page tables as it counts");
+	tree.n_empty--;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -19,6 +19,11 @@ static int setup(void **state)
 	return setup_with((struct mm_fixture_config){ .pt_tables = 64 });
 }
 
+static int setup_many(void **state)
+{
+	return setup_with((struct mm_fixture_config){ .pt_tables = 256 });
+}
+
 static int setup_delayed(void **state)
 {
 	return setup_with((struct mm_fixture_config){ .pt_tables = 64, .delay = true });
@@ -54,6 +59,14 @@ static struct mm_fence *clear(uint64_t va, uint64_t bytes)
 	return mm_pt_commit(u, &f.dev[0]->moves);
 }
 
+/* Of every address there is. */
+static void clear_all(void)
+{
+	mm_fence_put(clear(0, UINT64_C(1) << 48));
+	assert_int_equal(tree.n_tables, 1);
+	assert_int_equal(tree.n_empty, 0);
+}
+
 /* As the hardware walks it. */
 static struct mm_fixture_found walk(uint64_t va)
 {
@@ -69,6 +82,20 @@ static void assert_leaf(uint64_t va, unsigned int level, uint64_t entry, uint64_
 	assert_int_equal(found.level, level);
 	assert_true(found.entry == entry);
 	assert_true(found.link == link);
+}
+
+static const char *any_leaf(void *arg, uint64_t va, unsigned int level, uint64_t entry,
+			    uint64_t link)
+{
+	return NULL;
+}
+
+static void whole(void)
+{
+	const char *why = mm_pt_check(&tree, any_leaf, NULL);
+
+	if (why)
+		fail_msg("%s", why);
 }
 
 static void a_page_is_found_by_a_walk_from_the_root(void **state)
@@ -131,8 +158,11 @@ static void a_long_range_mixes_pages_and_large_entries(void **state)
 		    (VKF_GIB(2) + VKF_MIB(2)) | 1);
 	assert_leaf(VKF_GIB(1) + VKF_MIB(4), MM_PTB, RW | (VKF_GIB(2) + VKF_MIB(4)),
 		    (VKF_GIB(2) + VKF_MIB(4)) | 1);
+	/* The PTB of the first MiB and that of the page, their PDB0s, which one PDB1 leads to. */
+	assert_int_equal(tree.n_tables, 6);
 	mm_fence_put(clear(va, VKF_MIB(5) + VKF_PAGE_SIZE));
-	assert_int_equal(tree.n_tables, 1);
+	assert_int_equal(tree.n_tables, 6);
+	clear_all();
 }
 
 static void fragments_follow_alignment_and_length(void **state)
@@ -171,7 +201,7 @@ static void memory_in_pieces_is_mapped_in_pieces(void **state)
 	}
 }
 
-static void clearing_frees_tables_that_are_empty_and_no_others(void **state)
+static void clearing_frees_the_tables_that_it_covers_and_no_others(void **state)
 {
 	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
 	map(VKF_GIB(1) + VKF_PAGE_SIZE, VKF_PAGE_SIZE, 0x9000, 0x2001);
@@ -181,13 +211,82 @@ static void clearing_frees_tables_that_are_empty_and_no_others(void **state)
 	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
 	assert_int_equal(tree.n_tables, 4);
 	assert_leaf(VKF_GIB(1) + VKF_PAGE_SIZE, MM_PTB, RW | 0x9000, 0x2001);
-	mm_fence_put(clear(VKF_GIB(1) + VKF_PAGE_SIZE, VKF_PAGE_SIZE));
+	mm_fence_put(clear(VKF_GIB(1), VKF_MIB(2)));
 	assert_int_equal(tree.n_tables, 3);
 	assert_int_equal(walk(VKF_GIB(1) + VKF_MIB(2)).level, MM_PDB0);
-	mm_fence_put(clear(VKF_GIB(1) + VKF_MIB(2), VKF_MIB(2)));
-	assert_int_equal(tree.n_tables, 1);
+	mm_fence_put(clear(VKF_GIB(1), VKF_GIB(1) - VKF_PAGE_SIZE));
+	assert_int_equal(tree.n_tables, 3);
 	assert_int_equal(f.a.n_invalidated[0], 3);
-	assert_int_equal(f.a.mm->n_pt_used, 1);
+	mm_fence_put(clear(VKF_GIB(1), VKF_GIB(1)));
+	assert_int_equal(tree.n_tables, 2);
+	assert_int_equal(f.a.n_invalidated[0], 4);
+	assert_int_equal(f.a.mm->n_pt_used, 2);
+	whole();
+}
+
+static void a_table_that_is_left_empty_is_used_again(void **state)
+{
+	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	mm_fence_put(clear(VKF_GIB(1), VKF_PAGE_SIZE));
+	assert_int_equal(tree.n_tables, 4);
+	assert_int_equal(tree.n_empty, 1);
+	whole();
+	fail_alloc(2); /* the update itself is the first */
+	map(VKF_GIB(1) + VKF_PAGE_SIZE, VKF_PAGE_SIZE, 0x9000, 0x2001);
+	vkf_env_set(NULL);
+	assert_leaf(VKF_GIB(1) + VKF_PAGE_SIZE, MM_PTB, RW | 0x9000, 0x2001);
+	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
+	assert_int_equal(tree.n_tables, 4);
+	assert_int_equal(tree.n_empty, 0);
+	whole();
+}
+
+/* A page in each of many 2 MiB, which needs a table each. */
+static uint64_t nth_place(unsigned int i)
+{
+	return VKF_GIB(1) + i * VKF_MIB(2);
+}
+
+static void of_many_empty_tables_the_oldest_go(void **state)
+{
+	struct mm_pt_update *u;
+
+	for (unsigned int i = 0; i < MM_PT_MAX_EMPTY + 8; i++)
+		map(nth_place(i), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	for (unsigned int i = 0; i < MM_PT_MAX_EMPTY + 8; i++) {
+		mm_fence_put(clear(nth_place(i), VKF_PAGE_SIZE));
+		assert_true(tree.n_empty <= MM_PT_MAX_EMPTY + 1);
+		whole();
+	}
+	/* The one left over goes with the next change that waits for the engine, and not before. */
+	assert_int_equal(tree.n_empty, MM_PT_MAX_EMPTY + 1);
+	map(nth_place(0), VKF_PAGE_SIZE, 0x5000, 0x1001);
+	assert_int_equal(tree.n_tables, 3 + MM_PT_MAX_EMPTY + 2);
+	assert_int_equal(mm_pt_plan_clear(&tree, nth_place(0), VKF_PAGE_SIZE, &u), 0);
+	mm_pt_abandon(u);
+	assert_int_equal(tree.n_empty, MM_PT_MAX_EMPTY + 1);
+	whole();
+	mm_fence_put(clear(nth_place(0), VKF_PAGE_SIZE));
+	assert_int_equal(tree.n_tables, 3 + MM_PT_MAX_EMPTY + 1);
+	assert_int_equal(walk(nth_place(7)).level, MM_PDB0);
+	assert_int_equal(walk(nth_place(8)).level, MM_PTB);
+	assert_int_equal(walk(nth_place(MM_PT_MAX_EMPTY + 7)).level, MM_PTB);
+	assert_int_equal(f.a.mm->n_pt_used, tree.n_tables);
+	clear_all();
+}
+
+/* A directory of its own leads to each of these tables. */
+static void with_an_old_empty_table_goes_what_leads_only_there(void **state)
+{
+	for (unsigned int i = 0; i < MM_PT_MAX_EMPTY + 2; i++) {
+		map(VKF_GIB(1) * i, VKF_PAGE_SIZE, 0x5000, 0x1001);
+		mm_fence_put(clear(VKF_GIB(1) * i, VKF_PAGE_SIZE));
+		whole();
+	}
+	assert_int_equal(tree.n_empty, MM_PT_MAX_EMPTY + 1);
+	assert_int_equal(walk(0).level, MM_PDB1);
+	assert_int_equal(walk(VKF_GIB(1)).level, MM_PTB);
+	assert_int_equal(tree.n_tables, 2 + 2 * (MM_PT_MAX_EMPTY + 1));
 }
 
 static void a_large_entry_can_follow_pages_at_the_same_place(void **state)
@@ -242,7 +341,7 @@ static void a_plan_without_memory_leaves_no_table(void **state)
 	}
 	assert_true(n > 3);
 	mm_fence_put(mm_pt_commit(u, &f.dev[0]->moves));
-	assert_int_equal(tree.n_tables, 1);
+	clear_all();
 }
 
 static void nothing_is_written_before_the_job_is_let_go(void **state)
@@ -252,8 +351,8 @@ static void nothing_is_written_before_the_job_is_let_go(void **state)
 	f1 = mm_pt_commit(plan(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001), &f.dev[0]->moves);
 	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
 	assert_false(mm_fence_is_signalled(f1));
-	f2 = clear(VKF_GIB(1), VKF_PAGE_SIZE);
-	assert_int_equal(tree.n_tables, 1);
+	f2 = clear(VKF_GIB(1), VKF_MIB(2));
+	assert_int_equal(tree.n_tables, 3);
 	assert_int_equal(f.a.mm->n_pt_used, 4);
 	mm_fixture_run(&f, 1);
 	assert_true(mm_fence_is_signalled(f1));
@@ -263,7 +362,7 @@ static void nothing_is_written_before_the_job_is_let_go(void **state)
 	assert_true(mm_fence_is_signalled(f2));
 	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
 	assert_int_equal(f.a.n_invalidated[0], 1);
-	assert_int_equal(f.a.mm->n_pt_used, 1);
+	assert_int_equal(f.a.mm->n_pt_used, 3);
 	mm_fence_put(f1);
 	mm_fence_put(f2);
 }
@@ -302,20 +401,6 @@ static void finish(struct mm_pt_update *u)
 {
 	assert_int_equal(mm_pt_update_finish(u), 0);
 	mm_fence_put(mm_pt_commit(u, &f.dev[0]->moves));
-}
-
-static const char *any_leaf(void *arg, uint64_t va, unsigned int level, uint64_t entry,
-			    uint64_t link)
-{
-	return NULL;
-}
-
-static void whole(void)
-{
-	const char *why = mm_pt_check(&tree, any_leaf, NULL);
-
-	if (why)
-		fail_msg("%s", why);
 }
 
 static void what_is_mapped_can_be_mapped_elsewhere_by_one_job(void **state)
@@ -390,7 +475,7 @@ static void clearing_what_is_not_mapped_does_nothing(void **state)
 	map(VKF_GIB(1), VKF_PAGE_SIZE, 0x5000, 0x1001);
 	mm_fence_put(clear(0, VKF_GIB(4)));
 	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
-	assert_int_equal(tree.n_tables, 1);
+	assert_int_equal(tree.n_tables, 2);
 	assert_int_equal(f.a.n_invalidated[0], 1);
 	whole();
 }
@@ -406,7 +491,9 @@ static void a_range_without_memory_has_entries_without_address(void **state)
 	assert_leaf(VKF_GIB(1) + VKF_MIB(2) + 8 * VKF_PAGE_SIZE, MM_PTB, pte_gfx9_set_prt(0, 1), 0);
 	whole();
 	mm_fence_put(clear(VKF_GIB(1), VKF_MIB(3)));
-	assert_int_equal(tree.n_tables, 1);
+	assert_int_equal(walk(VKF_GIB(1)).entry, 0);
+	assert_int_equal(walk(VKF_GIB(1) + VKF_MIB(2)).entry, 0);
+	clear_all();
 }
 
 /* The rest of a large entry can be used while a part of it is taken out and put back. Who looks
@@ -541,8 +628,7 @@ static void random_changes_lead_where_a_page_at_a_time_says(void **state)
 			compare_window();
 	}
 	compare_window();
-	mm_fence_put(clear(WINDOW, VKF_MIB(8)));
-	assert_int_equal(tree.n_tables, 1);
+	clear_all();
 }
 
 static void a_change_without_memory_leaves_everything(void **state)
@@ -577,6 +663,7 @@ static void a_change_without_memory_leaves_everything(void **state)
 }
 
 #define TEST(name)         cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_MANY(name)    cmocka_unit_test_setup_teardown(name, setup_many, teardown)
 #define TEST_DELAYED(name) cmocka_unit_test_setup_teardown(name, setup_delayed, teardown)
 
 int main(void)
@@ -589,7 +676,10 @@ int main(void)
 		TEST(a_long_range_mixes_pages_and_large_entries),
 		TEST(fragments_follow_alignment_and_length),
 		TEST(memory_in_pieces_is_mapped_in_pieces),
-		TEST(clearing_frees_tables_that_are_empty_and_no_others),
+		TEST(clearing_frees_the_tables_that_it_covers_and_no_others),
+		TEST(a_table_that_is_left_empty_is_used_again),
+		TEST_MANY(of_many_empty_tables_the_oldest_go),
+		TEST_MANY(with_an_old_empty_table_goes_what_leads_only_there),
 		TEST(a_large_entry_can_follow_pages_at_the_same_place),
 		TEST(an_abandoned_plan_leaves_no_table),
 		TEST(a_plan_without_memory_leaves_no_table),
