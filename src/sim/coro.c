@@ -203,6 +203,37 @@ struct coro *coro_adopt(void)
 	return c;
 }
 
+/* Stacks that were used, of one size, with their guard pages: a new one costs system calls and page
+ * faults. A simulation makes thousands of coroutines, and few at a time. */
+static struct {
+	size_t map_size;
+	unsigned int n;
+	void *map[64];
+} spare;
+
+static void *stack_map(size_t size)
+{
+	void *p;
+
+	if (spare.n && spare.map_size == size)
+		return spare.map[--spare.n];
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0);
+	if (p != MAP_FAILED)
+		mprotect(p, VKF_PAGE_SIZE, PROT_NONE);
+	return p;
+}
+
+static void stack_unmap(void *map, size_t size)
+{
+	if (spare.n < VKF_ARRAY_SIZE(spare.map) && (!spare.n || spare.map_size == size)) {
+		spare.map_size = size;
+		spare.map[spare.n++] = map;
+	} else {
+		munmap(map, size);
+	}
+}
+
 struct coro *coro_create(size_t stack_size, void (*fn)(void *arg), void *arg)
 {
 	struct coro *c = calloc(1, sizeof(*c));
@@ -211,13 +242,11 @@ struct coro *coro_create(size_t stack_size, void (*fn)(void *arg), void *arg)
 		return NULL;
 	c->stack_size = VKF_ALIGN_UP(stack_size, (size_t)VKF_PAGE_SIZE);
 	c->map_size = c->stack_size + VKF_PAGE_SIZE;
-	c->map = mmap(NULL, c->map_size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	c->map = stack_map(c->map_size);
 	if (c->map == MAP_FAILED) {
 		free(c);
 		return NULL;
 	}
-	mprotect(c->map, VKF_PAGE_SIZE, PROT_NONE);
 	c->stack = (char *)c->map + VKF_PAGE_SIZE;
 #ifdef CORO_ASAN
 	/* The address may have been a stack before, left half way with its red zones. */
@@ -239,7 +268,7 @@ void coro_destroy(struct coro *c)
 		__tsan_destroy_fiber(c->fiber);
 #endif
 	if (c->map)
-		munmap(c->map, c->map_size);
+		stack_unmap(c->map, c->map_size);
 	free(c);
 }
 

@@ -237,9 +237,15 @@ static void bury(struct sim *sim)
 
 static void record_choice(struct sim *sim, const struct sim_task *t)
 {
-	char record[16];
+	static const char digits[] = "0123456789abcdef";
+	char record[9], *at = record + sizeof(record);
+	unsigned int id = t->id;
 
-	sim_trace_append(&sim->trace, record, snprintf(record, sizeof(record), "%x.", t->id));
+	*--at = '.';
+	do
+		*--at = digits[id & 15];
+	while (id >>= 4);
+	sim_trace_append(&sim->trace, at, (size_t)(record + sizeof(record) - at));
 }
 
 /* The running task stays as its state says, and @next goes on. */

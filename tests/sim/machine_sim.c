@@ -95,7 +95,8 @@ void msim_fail(struct msim *m, const char *fmt, ...)
 	fprintf(stderr, "\nat %" PRIu64 " ns, step %" PRIu64 "; threads:\n", vkf_now_ns(),
 		sim_steps(m->sim));
 	print_threads(m);
-	fprintf(stderr, "the trace ends (VKFD_SIM_TRACE=<file> writes all of it):\n");
+	fprintf(stderr, "the trace ends (VKFD_SIM_TRACE=<file> writes all of it; with "
+			"VKFD_SIM_EVENTS=1 the driver's own events, too):\n");
 	print_trace_tail(trace);
 	write_trace(trace);
 	msim_replay_command(replay, sizeof(replay), m->config.seed);
@@ -127,12 +128,27 @@ static struct msim_thread *current_thread(struct msim *m)
 	return NULL;
 }
 
-/* Whether to fail here: only in calls of threads, who know how to go on. */
+/* A restore that fails is tried again. Now and then for seconds, but not for ever. */
+static bool inject_in_restore(struct msim *m)
+{
+	bool storms = vkf_now_ns() < m->restore_storm;
+
+	if (!msim_chance(m, storms ? 3 : m->config.restore_odds))
+		return false;
+	if (!storms && msim_chance(m, 4))
+		m->restore_storm = vkf_now_ns() + msim_random(m, 3 * SECOND_NS);
+	m->n.refused++;
+	return true;
+}
+
+/* Whether to fail here: only in calls of threads, who know how to go on, and in restores. */
 static bool inject(unsigned int odds)
 {
 	struct msim *m = the_msim;
 	struct msim_thread *t;
 
+	if (m && m->config.restore_odds && m->restoring == vkf_current())
+		return inject_in_restore(m);
 	if (!m || !msim_chance(m, odds))
 		return false;
 	t = current_thread(m);
@@ -205,6 +221,8 @@ void msim_create(struct msim *m, const struct msim_config *config)
 	m->sim = sim_create(config->seed);
 	sim_install(m->sim);
 	sim_limit_steps(m->sim, config->max_steps);
+	if (getenv("VKFD_SIM_EVENTS"))
+		sim_trace_events(m->sim, true);
 	the_msim = m;
 	vkf_env_set(&env_ops);
 	load_profile(m);
@@ -295,7 +313,9 @@ int __wrap_mm_client_restore(struct mm_client *client)
 	int r;
 
 	enter_mm_from_driver(the_msim);
+	the_msim->restoring = vkf_current();
 	r = __real_mm_client_restore(client);
+	the_msim->restoring = NULL;
 	msim_leave_mm(the_msim);
 	return r;
 }
@@ -337,6 +357,6 @@ void msim_step(struct msim_thread *t)
 	vkf_point("step");
 	if (msim_chance(m, m->config.check_odds))
 		msim_check(m);
-	else if (m->config.check_odds && !m->n_inside && !m->checking && msim_chance(m, 4))
+	else if (!m->n_inside && !m->checking && msim_chance(m, m->config.check_odds / 2))
 		check_now(m);
 }

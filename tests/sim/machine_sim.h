@@ -28,12 +28,14 @@
 #include "base/lock.h"
 #include "driver/driver.h"
 #include "gpu/engine.h"
+#include "kfd/smi.h"
 #include "mm/system.h"
 #include "sim/region_sim.h"
 #include "sim/sched_sim.h"
 
 #define MSIM_MAX_FILES   16
 #define MSIM_MAX_THREADS 4
+#define MSIM_MAX_SMI     2
 #define MSIM_USER_BYTES  VKF_MIB(64) /* of each thread */
 #define MSIM_SCRATCH     VKF_KIB(64) /* at its start: for what calls point to */
 
@@ -45,13 +47,15 @@ struct msim_config {
 	/* One in so many; 0: none. Allocations refused, fault points that fire, calls hit by a
 	 * signal. */
 	unsigned int alloc_odds, fault_odds, signal_odds;
-	unsigned int check_odds; /* one in so many steps stops the world for a check; 0: none */
-	uint64_t max_steps;      /* of the scheduler; 0: no limit */
+	unsigned int restore_odds; /* allocations refused, and fault points, in restores */
+	unsigned int check_odds;   /* one in so many steps stops the world for a check; 0: none */
+	uint64_t max_steps;        /* of the scheduler; 0: no limit */
 };
 
 struct msim_counts {
 	uint64_t calls, restarts, refused, checks, deaths, faults, accesses;
-	uint64_t evicted, restored, not_restored; /* at the end */
+	uint64_t stops, lost, resets, batches, smi_lines, flights; /* lost: engines given up */
+	uint64_t evicted, restored, not_restored;                  /* at the end */
 };
 
 struct msim {
@@ -60,11 +64,16 @@ struct msim {
 	struct machine_profile profile;
 	struct driver *driver;
 	struct vkf_list processes;
-	unsigned int n_processes; /* ever started */
-	unsigned int n_inside;    /* calls that may be inside mm */
-	bool checking;            /* no call may begin */
-	bool looking;             /* nobody may be in mm */
-	uint64_t n_live;          /* allocations not yet freed */
+	unsigned int n_processes;         /* ever started */
+	unsigned int n_inside;            /* calls that may be inside mm */
+	bool checking;                    /* no call may begin */
+	bool looking;                     /* nobody may be in mm */
+	uint64_t n_live;                  /* allocations not yet freed */
+	unsigned int n_mute;              /* processes that do not answer, and nobody knows yet */
+	uint64_t last_mute;               /* when the last one ceased to be */
+	const struct vkf_task *restoring; /* who brings a process back, NULL: nobody */
+	unsigned int resetting;           /* resets under way */
+	uint64_t restore_storm;           /* until then most restores fail */
 	struct machine_usage start;
 	struct mm_system_usage start_system;
 	/* What programs have, or are asking for. */
@@ -88,8 +97,22 @@ struct msim_thread {
 	uint64_t signalled_at; /* when one did, in this attempt; 0: none did */
 	const void *block;     /* of the call */
 	size_t block_bytes;
-	unsigned int n_injected; /* failures that were injected into its last call */
-	unsigned int n_restarts; /* of its last call */
+	unsigned int n_injected;   /* failures that were injected into its last call */
+	unsigned int n_restarts;   /* of its last call */
+	const unsigned char *hole; /* pages of its user memory that are gone for now, or NULL */
+	size_t hole_bytes;
+};
+
+/* What is known of a process after a reset: nothing runs any more, or that depends. */
+enum msim_reset { MSIM_NOT_RESET, MSIM_MAYBE_RESET, MSIM_RESET };
+
+/* struct msim_smi - one descriptor for SMI events, as the other end of its socket */
+struct msim_smi {
+	struct kfd_smi_sink sink;
+	int fd; /* -1: free */
+	uint64_t mask;
+	char text[KFD_SMI_FIFO_BYTES];
+	size_t len;
 };
 
 struct msim_process {
@@ -103,22 +126,28 @@ struct msim_process {
 	struct driver_file *files[MSIM_MAX_FILES];
 	struct msim_thread threads[MSIM_MAX_THREADS];
 	unsigned int n_threads, n_started;
-	bool dying;   /* killed: calls end, threads must too */
-	bool closing; /* its tasks end */
+	bool dying;             /* killed: calls end, threads must too */
+	bool closing;           /* its tasks end */
+	bool mute;              /* counts in msim.n_mute */
+	uint64_t stopped_until; /* SIGSTOP: neither threads nor engine do anything before */
+	uint64_t n_stops;
+	enum msim_reset reset;
+	struct msim_smi smi[MSIM_MAX_SMI];
 	/* the engine */
 	struct gpu_engine *engine;
 	void *engine_storage;
 	struct vkf_task *engine_task;
-	bool armed;         /* a doorbell's store would wake it */
+	bool armed;             /* a doorbell's store would wake it */
 	unsigned int n_ringing; /* threads whose store waits to be let through */
-	unsigned int grace; /* how often a killed engine still does something; 0: no end */
+	unsigned int grace;     /* how often a killed engine still does something; 0: no end */
 	jmp_buf engine_end;
 	uint64_t *gone; /* a bit for each page of the arena that was given back */
 	/* interrupts and signals */
 	struct vkf_task *irq_task, *signal_task;
 	struct msim_thread *signal_to;
 	uint64_t signal_call, signal_delay;
-	void *program; /* the test's, from malloc(); freed with the process */
+	unsigned int signal_storm; /* how many more follow the first */
+	void *program;             /* the test's, from malloc(); freed with the process */
 	void (*forgotten)(struct msim_process *p); /* by the driver; or NULL */
 };
 
@@ -137,6 +166,15 @@ void msim_kill(struct msim_process *p);
 /* The same in @delay_ns, if it is still there. */
 void msim_kill_later(struct msim_process *p, uint64_t delay_ns);
 
+/* SIGSTOP, and SIGCONT after @ns. */
+void msim_stop(struct msim_process *p, uint64_t ns);
+/* A task of @p goes no further while it is stopped. */
+void msim_hold(struct msim_process *p);
+/* The driver has given its engine up. */
+bool msim_engine_is_lost(const struct msim_process *p);
+/* GPU @gpu is reset: no process that is there now runs anything ever again. */
+void msim_reset_gpu(struct msim *m, unsigned int gpu);
+
 /* Return: a descriptor of the process, or a negative errno. */
 int msim_open(struct msim_thread *t, unsigned int major, unsigned int minor);
 void msim_close(struct msim_thread *t, int fd);
@@ -147,6 +185,9 @@ void msim_close(struct msim_thread *t, int fd);
 int msim_ioctl(struct msim_thread *t, int fd, unsigned long cmd, void *block);
 /* Return: where it is, or NULL with the errno (negative) in *@ret_errno. */
 void *msim_mmap(struct msim_thread *t, int fd, uint64_t offset, uint64_t len, int *ret_errno);
+/* SMI events that came to @fd, up to @len - 1 bytes of text. Return: how many. */
+size_t msim_smi_read(struct msim_thread *t, int fd, char *text, size_t len);
+void msim_smi_write(struct msim_thread *t, int fd, uint64_t mask);
 /* The hardware, if it is not there yet. */
 void msim_start_engine(struct msim_process *p);
 /* Store to a doorbell, which lets an engine that sleeps go first. */

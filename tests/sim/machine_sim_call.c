@@ -14,6 +14,7 @@
 
 #define SLEEPER_NS (100 * VKF_NSEC_PER_MSEC)
 #define WORKER_NS  (60000 * VKF_NSEC_PER_MSEC)
+#define LONGEST_NS (180000 * VKF_NSEC_PER_MSEC)
 
 struct msim_call {
 	struct vkf_call call;
@@ -110,12 +111,86 @@ static int call_give_dmabuf(struct vkf_call *call, struct machine_dmabuf *dmabuf
 	return 0;
 }
 
+static uint64_t smi_mask(struct kfd_smi_sink *sink, uint64_t mask)
+{
+	return vkf_container_of(sink, struct msim_smi, sink)->mask;
+}
+
+static bool smi_put(struct kfd_smi_sink *sink, const char *line, size_t len)
+{
+	struct msim_smi *smi = vkf_container_of(sink, struct msim_smi, sink);
+
+	if (len > sizeof(smi->text) - smi->len)
+		return false;
+	memcpy(smi->text + smi->len, line, len);
+	smi->len += len;
+	return true;
+}
+
+static struct msim_smi *smi_of(struct msim_process *p, int fd)
+{
+	for (unsigned int i = 0; i < MSIM_MAX_SMI; i++) {
+		if (p->smi[i].fd == fd)
+			return &p->smi[i];
+	}
+	return NULL;
+}
+
+static int call_give_smi(struct vkf_call *call, struct kfd_smi *smi, int *ret_fd)
+{
+	struct msim_thread *t = vkf_container_of(call, struct msim_call, call)->thread;
+	struct msim_smi *end = smi_of(t->process, -1);
+	struct driver_file *f;
+	int r;
+
+	if (!end)
+		return -EMFILE;
+	*end = (struct msim_smi){ .sink = { smi_mask, smi_put }, .fd = MSIM_MAX_FILES };
+	r = driver_open_smi(t->process->client, smi, &f);
+	if (r) {
+		end->fd = -1;
+		return r;
+	}
+	/* From here on it is the file's, and must not be closed by who gave it. */
+	for (end->fd = 0; t->process->files[end->fd]; end->fd++)
+		;
+	t->process->files[end->fd] = f;
+	kfd_smi_set_sink(smi, &end->sink);
+	*ret_fd = end->fd;
+	return 0;
+}
+
+size_t msim_smi_read(struct msim_thread *t, int fd, char *text, size_t len)
+{
+	struct msim_smi *smi = smi_of(t->process, fd);
+	size_t n = smi ? VKF_MIN(smi->len, len - 1) : 0;
+
+	if (smi) {
+		memcpy(text, smi->text, n);
+		memmove(smi->text, smi->text + n, smi->len - n);
+		smi->len -= n;
+	}
+	text[n] = '\0';
+	return n;
+}
+
+void msim_smi_write(struct msim_thread *t, int fd, uint64_t mask)
+{
+	struct msim_smi *smi = smi_of(t->process, fd);
+
+	if (!smi)
+		return;
+	smi->mask = mask;
+	kfd_smi_look(driver_file_smi(t->process->files[fd]));
+}
+
 static const struct vkf_call_ops call_ops = {
 	.copy_from_user = call_copy_from_user,
 	.copy_to_user = call_copy_to_user,
 	.render_of_fd = call_render_of_fd,
 	.dmabuf_of_fd = call_dmabuf_of_fd,
 	.give_dmabuf = call_give_dmabuf,
+	.give_smi = call_give_smi,
 };
 
 /* From 20 ns to a few microseconds, or to about a second; each length as likely as its double. */
@@ -135,6 +210,7 @@ static void order_signal(struct msim_thread *t, bool sleeps)
 	p->signal_to = t;
 	p->signal_call = t->call_number;
 	p->signal_delay = random_delay(p->m, sleeps);
+	p->signal_storm = msim_chance(p->m, 4) ? (unsigned int)msim_random(p->m, 20) : 0;
 	vkf_unpark(p->signal_task);
 }
 
@@ -193,6 +269,11 @@ static int attempt(struct msim_thread *t, struct driver_file *f, unsigned long c
 	vkf_task_clear_interrupt();
 	if (!sleeps)
 		msim_leave_mm(m);
+	/* Others may not answer, each for as long as the kernel waits for one. */
+	if (!sleeps && vkf_now_ns() - t->call_since > LONGEST_NS)
+		msim_fail(m, "%s: %s took %" PRIu64 " ns", t->name, t->call,
+			  vkf_now_ns() - t->call_since);
+	msim_hold(t->process);
 	return r;
 }
 
@@ -203,6 +284,7 @@ int msim_ioctl(struct msim_thread *t, int fd, unsigned long cmd, void *block)
 	struct msim *m = t->process->m;
 	int r;
 
+	msim_hold(t->process);
 	if (t->process->dying)
 		return -EINTR;
 	begin_call(t, call_name(cmd));
@@ -247,6 +329,10 @@ void msim_close(struct msim_thread *t, int fd)
 	if (!f)
 		return;
 	t->process->files[fd] = NULL;
+	if (smi_of(t->process, fd)) {
+		kfd_smi_set_sink(driver_file_smi(f), NULL);
+		smi_of(t->process, fd)->fd = -1;
+	}
 	/* A dma-buf may be the last that holds its buffer. */
 	msim_enter_mm(t->process->m);
 	driver_file_drop(f);

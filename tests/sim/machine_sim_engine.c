@@ -16,6 +16,7 @@
 #include "machine_sim_priv.h"
 
 #define NAP_NS    UINT64_C(1000)
+#define SHORT_NS  UINT64_C(20000) /* a nap of which nobody is told */
 #define SECOND_NS UINT64_C(1000000000)
 
 /* A killed one stops at the next moment that its time is up. */
@@ -25,15 +26,32 @@ static void engine_may_die(struct msim_process *p)
 		longjmp(p->engine_end, 1);
 }
 
-static void engine_access(struct msim_process *p, const void *addr, size_t len)
+static bool is_in_hole(const struct msim_process *p, const void *addr, size_t len)
+{
+	for (unsigned int i = 0; i < p->n_started; i++) {
+		const struct msim_thread *t = &p->threads[i];
+
+		if (t->hole && (const unsigned char *)addr + len > t->hole &&
+		    (const unsigned char *)addr < t->hole + t->hole_bytes)
+			return true;
+	}
+	return false;
+}
+
+/* Return: 0, or -EFAULT when the host has taken a page of the program's away. */
+static int engine_access(struct msim_process *p, const void *addr, size_t len)
 {
 	uint64_t off = (uintptr_t)addr - (uintptr_t)p->regions[MSIM_ARENA].base;
 
 	p->m->n.accesses++;
 	vkf_point("gpu");
+	msim_hold(p);
 	engine_may_die(p);
-	if (off >= p->regions[MSIM_ARENA].size || p->dying)
-		return;
+	if (is_in_hole(p, addr, len))
+		return -EFAULT;
+	/* One that was given up may do as it likes with what was its program's alone. */
+	if (off >= p->regions[MSIM_ARENA].size || p->dying || msim_engine_is_lost(p))
+		return 0;
 	for (uint64_t page = off / VKF_PAGE_SIZE; page <= (off + len - 1) / VKF_PAGE_SIZE; page++) {
 		if (vkf_bit_test(p->gone, (unsigned int)page))
 			msim_fail(p->m,
@@ -41,6 +59,7 @@ static void engine_access(struct msim_process *p, const void *addr, size_t len)
 				  "%" PRIu64 " of the arena",
 				  p->pid, page);
 	}
+	return 0;
 }
 
 /* Moving many bytes takes time, in which others act: the addresses are known by now. */
@@ -52,57 +71,67 @@ static void engine_linger(struct msim_process *p, size_t len)
 
 static int access_copy(void *cookie, void *dst, const void *src, size_t len)
 {
-	engine_access(cookie, src, len);
+	if (engine_access(cookie, src, len))
+		return -EFAULT;
 	engine_linger(cookie, len);
-	engine_access(cookie, dst, len);
+	if (engine_access(cookie, dst, len))
+		return -EFAULT;
 	return gpu_mem_direct.copy(NULL, dst, src, len);
 }
 
 static int access_fill(void *cookie, void *dst, uint32_t word, size_t len)
 {
-	engine_access(cookie, dst, len);
+	if (engine_access(cookie, dst, len))
+		return -EFAULT;
 	return gpu_mem_direct.fill(NULL, dst, word, len);
 }
 
 static int access_load32(void *cookie, const void *addr, uint32_t *ret)
 {
-	engine_access(cookie, addr, sizeof(*ret));
+	if (engine_access(cookie, addr, sizeof(*ret)))
+		return -EFAULT;
 	return gpu_mem_direct.load32(NULL, addr, ret);
 }
 
 static int access_load64(void *cookie, const void *addr, uint64_t *ret)
 {
-	engine_access(cookie, addr, sizeof(*ret));
+	if (engine_access(cookie, addr, sizeof(*ret)))
+		return -EFAULT;
 	return gpu_mem_direct.load64(NULL, addr, ret);
 }
 
 static int access_store32(void *cookie, void *addr, uint32_t v)
 {
-	engine_access(cookie, addr, sizeof(v));
+	if (engine_access(cookie, addr, sizeof(v)))
+		return -EFAULT;
 	return gpu_mem_direct.store32(NULL, addr, v);
 }
 
 static int access_store64(void *cookie, void *addr, uint64_t v)
 {
-	engine_access(cookie, addr, sizeof(v));
+	if (engine_access(cookie, addr, sizeof(v)))
+		return -EFAULT;
 	return gpu_mem_direct.store64(NULL, addr, v);
 }
 
 static int access_add64(void *cookie, void *addr, uint64_t v)
 {
-	engine_access(cookie, addr, sizeof(v));
+	if (engine_access(cookie, addr, sizeof(v)))
+		return -EFAULT;
 	return gpu_mem_direct.add64(NULL, addr, v);
 }
 
 static int access_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
 {
-	engine_access(cookie, addr, sizeof(desired));
+	if (engine_access(cookie, addr, sizeof(desired)))
+		return -EFAULT;
 	return gpu_mem_direct.cas32(NULL, addr, expected, desired);
 }
 
 static int access_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
 {
-	engine_access(cookie, addr, sizeof(desired));
+	if (engine_access(cookie, addr, sizeof(desired)))
+		return -EFAULT;
 	return gpu_mem_direct.cas64(NULL, addr, expected, desired);
 }
 
@@ -150,24 +179,32 @@ static void engine_let_land(struct msim_process *p)
 		vkf_relax();
 }
 
-/* Arm, look again, sleep: a doorbell before the look is seen, one after it wakes. */
-static void engine_rest(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t cmd_seq)
+/* Arm, look again, sleep, at most until @deadline: a doorbell before the look is seen, one after it
+ * wakes. */
+static void engine_rest(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t cmd_seq,
+			uint64_t deadline)
 {
 	engine_let_land(p);
 	p->armed = true;
 	gpu_engine_set_state(p->engine, GPU_ENGINE_ASLEEP);
 	vkf_point("asleep");
 	if (!gpu_engine_pending(p->engine) && atomic_load(&ctrl->cmd_seq) == cmd_seq && !p->closing)
-		vkf_park(VKF_FOREVER);
+		vkf_park(deadline);
+	msim_hold(p);
 	gpu_engine_set_state(p->engine, GPU_ENGINE_RUNNING);
 	p->armed = false;
 	engine_may_die(p);
 }
 
-/* A queue waits for memory that nobody announces: look again, less and less often. */
-static void engine_wait(uint64_t *nap)
+/* A queue waits for memory that nobody announces: look again, less and less often, and soon not
+ * without being asleep for all others. */
+static void engine_wait(struct msim_process *p, struct gpu_ctrl *ctrl, uint32_t cmd_seq,
+			uint64_t *nap)
 {
-	vkf_sleep_ns(*nap, false);
+	if (*nap < SHORT_NS)
+		vkf_sleep_ns(*nap, false);
+	else
+		engine_rest(p, ctrl, cmd_seq, vkf_now_ns() + *nap);
 	*nap = VKF_MIN(*nap + *nap / 4, SECOND_NS);
 }
 
@@ -178,18 +215,21 @@ static void engine_loop(struct msim_process *p)
 
 	while (!p->closing) {
 		uint32_t cmd_seq = atomic_load(&ctrl->cmd_seq);
-		unsigned int found = gpu_engine_step(p->engine);
+		unsigned int found;
+
+		msim_hold(p);
+		found = gpu_engine_step(p->engine);
 
 		if (found & GPU_STEP_QUIT)
 			break;
 		if (found & GPU_STEP_WORKED)
 			nap = NAP_NS;
 		if (found & GPU_STEP_WAITING)
-			engine_wait(&nap);
+			engine_wait(p, ctrl, cmd_seq, &nap);
 		else if (found)
 			vkf_relax();
 		else
-			engine_rest(p, ctrl, cmd_seq);
+			engine_rest(p, ctrl, cmd_seq, VKF_FOREVER);
 	}
 	gpu_engine_set_state(p->engine, GPU_ENGINE_DEAD);
 }
@@ -233,6 +273,7 @@ void msim_ring(struct msim_thread *t, volatile uint64_t *doorbell, uint64_t valu
 	struct msim_process *p = t->process;
 
 	vkf_point("doorbell");
+	msim_hold(p);
 	p->n_ringing++;
 	while (p->armed && !p->dying) {
 		vkf_unpark(p->engine_task);

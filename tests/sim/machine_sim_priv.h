@@ -13,6 +13,8 @@ extern struct msim *the_msim;
 /* Calls that may be inside mm, so that a check can keep them out. */
 void msim_enter_mm(struct msim *m);
 void msim_leave_mm(struct msim *m);
+/* From now on, or not any more, @p answers nobody although nobody knows. */
+void msim_set_mute(struct msim_process *p, bool mute);
 /* A killed or an ending process's engine has left its loop when this returns. */
 void msim_end_engine(struct msim_process *p);
 /* @t, which is in a call, has a signal from now on. */

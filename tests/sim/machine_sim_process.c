@@ -11,8 +11,10 @@
 #include "base/bitmap.h"
 #include "machine_sim_priv.h"
 
-#define PT_TABLES  UINT32_C(4096)
-#define DESTROY_NS VKF_NSEC_PER_MSEC * 100 /* the driver waits for nobody in it */
+#define PT_TABLES      UINT32_C(4096)
+#define DESTROY_NS     (VKF_NSEC_PER_MSEC * 100)   /* the driver waits for nobody in it */
+#define MUTE_NS        (VKF_NSEC_PER_MSEC * 10000) /* one that does not answer is given up by then */
+#define MSIM_MAX_WAITS 8
 
 /* ------------------------------------------------ what the driver asks of a process */
 
@@ -77,7 +79,12 @@ static void signal_main(void *arg)
 		vkf_sleep_ns(p->signal_delay, false);
 		if (t->in_call && t->call_number == p->signal_call)
 			msim_signal(t);
-		p->signal_to = NULL;
+		if (t->call_number == p->signal_call && p->signal_storm) {
+			p->signal_storm--;
+			p->signal_delay = 20 + msim_random(p->m, 2 * p->signal_delay);
+		} else {
+			p->signal_to = NULL;
+		}
 	}
 }
 
@@ -109,8 +116,26 @@ static void create_regions(struct msim_process *p)
 		msim_fail(p->m, "no memory");
 }
 
-static void create_client(struct msim_process *p)
+/* Return: what the driver says. */
+static int connect_client(struct msim_thread *t, const struct driver_client_config *config)
 {
+	struct msim_process *p = t->process;
+	int r;
+
+	msim_enter_mm(p->m);
+	do {
+		t->n_injected = 0;
+		t->call = "its first call";
+		r = driver_client_create(p->m->driver, config, &p->client);
+		t->call = NULL;
+	} while (r && t->n_injected);
+	msim_leave_mm(p->m);
+	return r;
+}
+
+static void create_client(struct msim_thread *t)
+{
+	struct msim_process *p = t->process;
 	struct driver_client_config config = {
 		.pid = p->pid,
 		.comm = p->name,
@@ -126,11 +151,8 @@ static void create_client(struct msim_process *p)
 		},
 	};
 	struct msim *m = p->m;
-	int r;
+	int r = connect_client(t, &config);
 
-	msim_enter_mm(m);
-	r = driver_client_create(m->driver, &config, &p->client);
-	msim_leave_mm(m);
 	if (r)
 		msim_fail(m, "pid %d: no client: %d", p->pid, r);
 	if (sim_spawn(m->sim, "irq", irq_main, p, &p->irq_task) ||
@@ -169,6 +191,13 @@ static void free_process(struct msim_process *p)
 	free(p);
 }
 
+/* A restore that is under way may wait for one that does not answer, and its process for it. */
+static uint64_t may_take(const struct msim *m, uint64_t begun)
+{
+	return m->n_mute || m->last_mute >= begun ? DESTROY_NS + MSIM_MAX_WAITS * MUTE_NS
+						  : DESTROY_NS;
+}
+
 /*
  * Nobody is left in it. The order is that of the daemon's sessions: the engine does not count any
  * more, tasks end, then the client goes. When descriptors are closed, and when the engine really
@@ -182,13 +211,14 @@ static void reap(struct msim_process *p)
 	if (msim_chance(m, 2))
 		close_files(p);
 	driver_client_gone(p->client);
+	msim_set_mute(p, false);
 	stop_tasks(p);
 	if (msim_chance(m, 2))
 		msim_end_engine(p);
 	msim_enter_mm(m);
 	begun = vkf_now_ns();
 	driver_client_destroy(p->client);
-	if (vkf_now_ns() - begun > DESTROY_NS)
+	if (vkf_now_ns() - begun > may_take(m, begun))
 		msim_fail(m, "pid %d: its end took %" PRIu64 " ns", p->pid, vkf_now_ns() - begun);
 	msim_leave_mm(m);
 	if (p->forgotten)
@@ -206,7 +236,7 @@ static void thread_main(void *arg)
 
 	t->task = vkf_current();
 	if (!p->client)
-		create_client(p);
+		create_client(t);
 	t->fn(t);
 	t->task = NULL;
 	if (--p->n_threads == 0)
@@ -234,11 +264,113 @@ void msim_start(struct msim *m, const char *name, void (*fn)(struct msim_thread 
 	if (!p)
 		msim_fail(m, "no memory");
 	p->m = m;
+	p->reset = m->resetting ? MSIM_MAYBE_RESET : MSIM_NOT_RESET;
+	for (unsigned int i = 0; i < MSIM_MAX_SMI; i++)
+		p->smi[i].fd = -1;
 	p->pid = 1000 + (int32_t)m->n_processes++;
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	create_regions(p);
 	vkf_list_add_tail(&p->link, &m->processes);
 	msim_thread(p, fn, arg);
+}
+
+void msim_set_mute(struct msim_process *p, bool mute)
+{
+	if (p->mute == mute)
+		return;
+	p->mute = mute;
+	p->m->n_mute += mute ? 1u : -1u;
+	p->m->last_mute = vkf_now_ns();
+}
+
+/* Those that msim_hold() keeps look again; to others it is a wake-up for no reason. */
+static void wake_all(struct msim_process *p)
+{
+	if (p->engine_task)
+		vkf_unpark(p->engine_task);
+	for (unsigned int i = 0; i < p->n_started; i++) {
+		if (p->threads[i].task)
+			vkf_unpark(p->threads[i].task);
+	}
+}
+
+bool msim_engine_is_lost(const struct msim_process *p)
+{
+	const struct gpu_ctrl *ctrl = p->regions[MSIM_CTRL].base;
+
+	return !p->closing && atomic_load(&ctrl->quit);
+}
+
+/* struct waker - SIGCONT */
+struct waker {
+	struct msim *m;
+	int32_t pid;
+	uint64_t at;
+};
+
+static struct msim_process *find_process(struct msim *m, int32_t pid)
+{
+	struct msim_process *p;
+
+	vkf_list_for_each(p, &m->processes, link) {
+		if (p->pid == pid)
+			return p;
+	}
+	return NULL;
+}
+
+static void waker_main(void *arg)
+{
+	struct waker *w = arg;
+	struct msim_process *p;
+
+	while (vkf_now_ns() < w->at)
+		vkf_park(w->at);
+	p = find_process(w->m, w->pid);
+	if (p && !p->dying)
+		msim_set_mute(p, false);
+	if (p)
+		wake_all(p);
+	free(w);
+}
+
+void msim_stop(struct msim_process *p, uint64_t ns)
+{
+	struct waker *w = malloc(sizeof(*w));
+
+	if (!w)
+		msim_fail(p->m, "no memory");
+	*w = (struct waker){ p->m, p->pid, vkf_now_ns() + ns };
+	msim_trace(p->m, "pid %d is stopped for %" PRIu64 " ns", p->pid, ns);
+	p->m->n.stops++;
+	p->n_stops++;
+	p->stopped_until = w->at;
+	msim_set_mute(p, true);
+	if (sim_spawn(p->m->sim, "waker", waker_main, w, NULL))
+		msim_fail(p->m, "no memory for a task");
+}
+
+void msim_hold(struct msim_process *p)
+{
+	while (vkf_now_ns() < p->stopped_until && !p->dying)
+		vkf_park(p->stopped_until);
+}
+
+void msim_reset_gpu(struct msim *m, unsigned int gpu)
+{
+	struct msim_process *p;
+
+	msim_trace(m, "GPU %u is reset", gpu);
+	m->n.resets++;
+	vkf_list_for_each(p, &m->processes, link) {
+		if (p->reset == MSIM_NOT_RESET)
+			p->reset = MSIM_MAYBE_RESET;
+	}
+	m->resetting++;
+	if (driver_reset_gpu(m->driver, gpu))
+		msim_fail(m, "GPU %u cannot be reset", gpu);
+	m->resetting--;
+	msim_trace(m, "GPU %u was reset", gpu);
 }
 
 void msim_kill(struct msim_process *p)
@@ -252,8 +384,11 @@ void msim_kill(struct msim_process *p)
 	if (msim_chance(p->m, 2))
 		p->grace = 1 + (unsigned int)msim_random(p->m, 20);
 	/* The driver hears of it at once; or late, when calls under way have waited in vain. */
-	if (!msim_chance(p->m, 8))
+	msim_set_mute(p, msim_chance(p->m, 8));
+	if (!p->mute)
 		driver_client_gone(p->client);
+	p->stopped_until = 0;
+	wake_all(p);
 	for (unsigned int i = 0; i < p->n_started; i++) {
 		if (p->threads[i].in_call)
 			msim_signal(&p->threads[i]);
@@ -273,12 +408,9 @@ static void killer_main(void *arg)
 	struct msim_process *p;
 
 	vkf_sleep_ns(k->delay_ns, false);
-	vkf_list_for_each(p, &k->m->processes, link) {
-		if (p->pid == k->pid && p->n_threads && p->client) {
-			msim_kill(p);
-			break;
-		}
-	}
+	p = find_process(k->m, k->pid);
+	if (p && p->n_threads && p->client)
+		msim_kill(p);
 	free(k);
 }
 

@@ -50,6 +50,12 @@
 uint32_t prog_gpu_id(const struct prog *pr, unsigned int gpu);
 /* Whether a lack of VRAM is to be expected. */
 bool prog_vram_is_tight(const struct prog *pr, unsigned int gpu);
+/* Nothing is known of @b. */
+void prog_forget(struct prog_buf *b);
+/* @dst has a copy of [@src_at, @src_at + @len) of @src at @dst_at; or @bytes at @at. */
+void prog_know_copy(struct prog_buf *dst, uint64_t dst_at, const struct prog_buf *src,
+		    uint64_t src_at, uint64_t len);
+void prog_know_bytes(struct prog_buf *b, uint64_t at, const unsigned char *bytes, uint64_t len);
 /* Unmap and free it, whatever state it is in. */
 void prog_drop_buf(struct prog *pr, struct prog_buf *b);
 bool prog_injected(const struct prog *pr);

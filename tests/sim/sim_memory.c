@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "base/hash.h"
 #include "sim_calls.h"
+
+#define LOOKS     8 /* pages of a new buffer, or, of most buffers, one */
+#define LOOK_ODDS 8
 
 /* ------------------------------------------------ answers */
 
@@ -65,12 +67,18 @@ static void want(struct prog *pr, const struct prog_buf *b, int64_t bytes)
 
 static void check_is_zero(struct prog *pr, const struct prog_buf *b)
 {
-	/* Looking costs host pages, which a measurement does not want. */
-	uint64_t n = pr->m->config.check_odds ? VKF_MIN(b->size, VKF_KIB(64)) : 0;
+	const uint64_t *words = (const uint64_t *)b->cpu;
+	uint64_t pages = b->size / VKF_PAGE_SIZE;
+	/* A look at a page that was never touched costs the host a page. */
+	uint64_t n = msim_chance(pr->m, LOOK_ODDS) ? VKF_MIN(pages, (uint64_t)LOOKS) : 1;
 
 	for (uint64_t i = 0; i < n; i++) {
-		if (b->cpu[i] || b->cpu[b->size - 1 - i])
-			msim_fail(pr->m, "%s: a new buffer is not empty", pr->t->name);
+		uint64_t page = n == pages ? i : msim_random(pr->m, pages);
+
+		for (uint64_t w = 0; w < VKF_PAGE_SIZE / 8; w += 8) {
+			if (words[page * (VKF_PAGE_SIZE / 8) + w])
+				msim_fail(pr->m, "%s: a new buffer is not empty", pr->t->name);
+		}
 	}
 }
 
@@ -124,8 +132,8 @@ int prog_alloc(struct prog *pr, struct prog_buf *b, enum prog_kind kind, unsigne
 	b->aql = flags & F_AQL;
 	b->handle = args.handle;
 	b->size = size;
-	b->mapped = 0;
-	b->known = 0;
+	b->mapped = b->unsynced = 0;
+	prog_forget(b);
 	pr->s->n_buffers++;
 	if (kind == PROG_VRAM)
 		pr->s->vram[home] += size;
@@ -144,6 +152,7 @@ int prog_free(struct prog *pr, struct prog_buf *b)
 	if (b->charged)
 		want(pr, b, -(int64_t)b->size);
 	b->live = false;
+	prog_forget(b);
 	pr->s->n_buffers--;
 	if (b->kind == PROG_VRAM && !b->imported)
 		pr->s->vram[b->home] -= b->size;
@@ -192,11 +201,13 @@ int prog_import(struct prog *pr, struct prog_buf *b, const struct prog_buf *from
 	if (prog_expect(pr, "IMPORT", r, 0, false))
 		return r;
 	*b = *from;
+	b->content.bytes = NULL;
+	prog_know_copy(b, 0, from, 0, from->size);
 	b->va = va;
 	b->handle = args.handle;
 	b->writable = b->imported = true;
 	b->charged = b->aql = false;
-	b->mapped = 0;
+	b->mapped = b->unsynced = 0;
 	pr->s->n_buffers++;
 	return 0;
 }
@@ -255,8 +266,11 @@ static uint32_t mapped_prefix(const struct prog_buf *b, uint32_t gpus)
 	return n;
 }
 
-static bool any_tight(const struct prog *pr, uint32_t gpus)
+/* Tables are wanted on each of @gpus, and the buffer back at home. */
+static bool any_tight(const struct prog *pr, const struct prog_buf *b, uint32_t gpus)
 {
+	if (b->kind == PROG_VRAM)
+		gpus |= 1u << b->home;
 	for (; gpus; gpus &= gpus - 1) {
 		if (prog_vram_is_tight(pr, (unsigned int)__builtin_ctz(gpus)))
 			return true;
@@ -279,7 +293,7 @@ int prog_map(struct prog *pr, struct prog_buf *b, uint32_t gpus)
 {
 	struct kfd_ioctl_map_memory_to_gpu_args args = { .handle = b->handle };
 	uint32_t *ids, reach = reachable_prefix(pr, b, gpus);
-	bool whole, tight = any_tight(pr, gpus);
+	bool whole, tight = any_tight(pr, b, gpus);
 	int r;
 
 	args.n_devices = list_gpus(pr, gpus, &ids);
@@ -288,10 +302,12 @@ int prog_map(struct prog *pr, struct prog_buf *b, uint32_t gpus)
 	r = msim_ioctl(pr->t, pr->s->kfd, K_MAP, &args);
 	msim_trace(pr->m, "map %" PRIx64 " to %x: %d, %u of %u", b->va, gpus, r, args.n_success,
 		   args.n_devices);
-	prog_expect(pr, "MAP", r, whole ? 0 : -EINVAL, tight || any_tight(pr, gpus));
+	prog_expect(pr, "MAP", r, whole ? 0 : -EINVAL, tight || any_tight(pr, b, gpus));
 	if (r && pr->m->profile.knobs.map_transactional)
 		reach = 0;
 	check_n_success(pr, "MAP", r, args.n_success, reach);
+	/* Whoever is told of a failure has not waited for what was mapped before it. */
+	b->unsynced = r ? b->unsynced | (first_gpus(gpus, args.n_success) & ~b->mapped) : 0;
 	b->mapped |= first_gpus(gpus, args.n_success);
 	/* Half of a double mapping may be there. */
 	if (r && b->aql && !pr->p->dying && whole && !pr->m->profile.knobs.map_transactional)
@@ -313,6 +329,7 @@ int prog_unmap(struct prog *pr, struct prog_buf *b, uint32_t gpus)
 	prog_expect(pr, "UNMAP", r, there == args.n_devices ? 0 : -EINVAL, false);
 	check_n_success(pr, "UNMAP", r, args.n_success, there);
 	b->mapped &= ~first_gpus(gpus, args.n_success);
+	b->unsynced &= b->mapped;
 	if (r && prog_injected(pr) && !pr->p->dying && gpus & b->mapped)
 		return prog_unmap(pr, b, gpus & b->mapped);
 	return r;
@@ -325,34 +342,5 @@ void prog_drop_buf(struct prog *pr, struct prog_buf *b)
 		if (b->mapped)
 			prog_unmap(pr, b, b->mapped);
 		prog_free(pr, b);
-	}
-}
-
-/* ------------------------------------------------ bytes */
-
-static uint64_t pattern(uint64_t seed, uint64_t word)
-{
-	return (seed + word) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-void prog_fill(struct prog *pr, struct prog_buf *b)
-{
-	uint64_t *words = (uint64_t *)b->cpu;
-
-	b->seed = vkf_hash_u64(++pr->n_patterns ^ pr->va_base);
-	b->known = b->size;
-	for (uint64_t i = 0; i < b->size / 8; i++)
-		words[i] = pattern(b->seed, i);
-}
-
-void prog_verify(struct prog *pr, const struct prog_buf *b)
-{
-	const uint64_t *words = (const uint64_t *)b->cpu;
-
-	for (uint64_t i = 0; i < b->known / 8; i++) {
-		if (words[i] != pattern(b->seed, i))
-			msim_fail(pr->m,
-				  "%s: byte %" PRIu64 " of a buffer (kind %d on %u) is wrong",
-				  pr->t->name, 8 * i, b->kind, b->home);
 	}
 }

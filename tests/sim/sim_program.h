@@ -24,6 +24,13 @@
 
 enum prog_kind { PROG_VRAM, PROG_GTT, PROG_USER, PROG_N_KINDS };
 
+/* struct prog_content - what is known to be in [@at, @at + @len) of a buffer, in multiples of 8
+ * but where there are @bytes: these, or the pattern of @seed */
+struct prog_content {
+	uint64_t seed, at, len;
+	unsigned char *bytes; /* from malloc() */
+};
+
 /* struct prog_buf - a buffer, and what must be in it */
 struct prog_buf {
 	bool live, writable, aql;
@@ -33,9 +40,9 @@ struct prog_buf {
 	unsigned int home;
 	uint64_t handle, size, va;
 	unsigned char *cpu;
-	uint32_t mapped;               /* a bit for each GPU */
+	uint32_t mapped, unsynced;     /* a bit for each GPU; where entries may not be written yet */
 	unsigned int readers, writers; /* flights that read or write it */
-	uint64_t seed, known;          /* the first @known bytes are the pattern of @seed */
+	struct prog_content content;
 };
 
 struct prog_queue {
@@ -55,7 +62,7 @@ struct prog_flight {
 	struct prog_queue *q; /* NULL: free */
 	unsigned int signal;
 	struct prog_buf *src, *dst;
-	uint64_t len;
+	uint64_t src_at, dst_at, len;
 };
 
 struct prog_event {
@@ -97,7 +104,7 @@ struct prog_config {
 	unsigned int fault_odds; /* one in so many steps makes a GPU or a queue fail, on purpose */
 	unsigned int death_odds; /* one in so many steps is the last */
 	uint32_t longest_ms; /* of a wait that nobody need end; 0: an hour */
-	unsigned int large_odds; /* one in so many buffers is of some megabytes; 0: one in twelve */
+	bool pressure; /* most buffers are of some megabytes, and want to be in the VRAM of GPU 0 */
 	unsigned int plant_step; /* not 0: a wild store of the program's own at this step */
 };
 
@@ -118,13 +125,20 @@ int prog_free(struct prog *pr, struct prog_buf *b);
 int prog_export(struct prog *pr, struct prog_buf *b);
 /* Another handle on @from's memory, with what is in it. */
 int prog_import(struct prog *pr, struct prog_buf *b, const struct prog_buf *from, int fd);
+/* Fill some part of @b, or this one, with a new pattern; nothing else of it is known then. */
 void prog_fill(struct prog *pr, struct prog_buf *b);
+void prog_fill_range(struct prog *pr, struct prog_buf *b, uint64_t at, uint64_t len);
+/* What is known of @b is so. */
 void prog_verify(struct prog *pr, const struct prog_buf *b);
 int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsigned int gpu);
 int prog_queue_destroy(struct prog *pr, struct prog_queue *q);
 /* Return: a flight, or NULL when the queue takes no more. */
 struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog_buf *dst,
 			      struct prog_buf *src, uint64_t len);
+/* Offsets and length are multiples of 8. */
+struct prog_flight *prog_copy_range(struct prog *pr, struct prog_queue *q, struct prog_buf *dst,
+				    uint64_t dst_at, struct prog_buf *src, uint64_t src_at,
+				    uint64_t len);
 /* True when its packets are done, and what they should have done is so. */
 bool prog_land(struct prog *pr, struct prog_flight *f);
 int prog_wait(struct prog *pr, const uint32_t *ids, unsigned int n, bool all, uint32_t timeout_ms,

@@ -165,7 +165,7 @@ static void forget_flight(struct prog_flight *f)
 		f->src->readers--;
 	if (f->dst) {
 		f->dst->writers--;
-		f->dst->known = 0;
+		prog_forget(f->dst);
 	}
 	f->q->n_flights--;
 	f->q = NULL;
@@ -313,8 +313,9 @@ unsigned int prog_copy_packet(uint32_t *w, uint64_t dst, uint64_t src, uint64_t 
 	return SDMA_V4_COPY_WORDS;
 }
 
-struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog_buf *dst,
-			      struct prog_buf *src, uint64_t len)
+struct prog_flight *prog_copy_range(struct prog *pr, struct prog_queue *q, struct prog_buf *dst,
+				    uint64_t dst_at, struct prog_buf *src, uint64_t src_at,
+				    uint64_t len)
 {
 	struct prog_flight *f = take_flight(pr, q);
 	uint32_t w[64] = { 0 };
@@ -322,10 +323,12 @@ struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog
 
 	if (!f)
 		return NULL;
-	n = prog_copy_packet(w, dst->va, src->va, len);
+	n = prog_copy_packet(w, dst->va + dst_at, src->va + src_at, len);
 	n += sdma_completion(pr, w + n, f->signal);
 	f->src = src;
 	f->dst = dst;
+	f->dst_at = dst_at;
+	f->src_at = src_at;
 	f->len = len;
 	src->readers++;
 	dst->writers++;
@@ -336,6 +339,12 @@ struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog
 	msim_trace(pr->m, "copy of %" PRIu64 " on queue %u", len, q->id);
 	prog_ring(pr, q);
 	return f;
+}
+
+struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog_buf *dst,
+			      struct prog_buf *src, uint64_t len)
+{
+	return prog_copy_range(pr, q, dst, 0, src, 0, len);
 }
 
 struct prog_flight *prog_barrier(struct prog *pr, struct prog_queue *q,
@@ -386,17 +395,15 @@ bool prog_signal_is_done(const struct prog *pr, const struct prog_flight *f)
 
 static void landed(struct prog *pr, struct prog_flight *f)
 {
-	struct prog_buf *src = f->src, *dst = f->dst;
-	uint64_t len = f->len;
+	struct prog_flight was = *f;
 
 	if (*signal_value(pr, f->signal))
 		msim_fail(pr->m, "%s: a signal went past zero", pr->t->name);
 	forget_flight(f);
-	if (!dst)
+	if (!was.dst)
 		return;
-	dst->seed = src->seed;
-	dst->known = VKF_MIN(len, src->known);
-	prog_verify(pr, dst);
+	prog_know_copy(was.dst, was.dst_at, was.src, was.src_at, was.len);
+	prog_verify(pr, was.dst);
 }
 
 /* A packet that stores @value at signal @signal. */

@@ -14,9 +14,9 @@
 #include "sim_calls.h"
 #include "spec/sdma_v4.h"
 
-#define MSEC      VKF_NSEC_PER_MSEC
-#define HOUR_MS   (3600u * 1000)
-#define BUF_BYTES VKF_MIB(4)
+#define MSEC     VKF_NSEC_PER_MSEC
+#define HOUR_MS  (3600u * 1000)
+#define ALL_ODDS 64 /* one copy in so many is of whole buffers */
 
 static uint64_t dice(struct prog *pr, uint64_t bound)
 {
@@ -45,14 +45,31 @@ static uint32_t random_gpus(struct prog *pr)
 	return 1 + (uint32_t)dice(pr, (1u << pr->m->profile.n_gpus) - 1);
 }
 
-/* Small ones mostly, and some that large pages are made for. */
-static uint64_t random_size(struct prog *pr)
+static bool has_pressure(const struct prog *pr)
 {
 	const struct prog_config *config = pr->t->arg;
 
-	if (once_in(pr, config->large_odds ? config->large_odds : 12))
+	return config->pressure;
+}
+
+/* Small ones mostly, and some that large pages are made for. */
+static uint64_t random_size(struct prog *pr)
+{
+	if (has_pressure(pr) ? !once_in(pr, 3) : once_in(pr, 12))
 		return VKF_MIB(2) + VKF_PAGE_SIZE * dice(pr, 513);
 	return VKF_PAGE_SIZE << dice(pr, 6);
+}
+
+static enum prog_kind random_kind(struct prog *pr)
+{
+	if (has_pressure(pr) && once_in(pr, 2))
+		return PROG_VRAM;
+	return (enum prog_kind)dice(pr, PROG_N_KINDS);
+}
+
+static unsigned int random_home(struct prog *pr)
+{
+	return has_pressure(pr) && !once_in(pr, 4) ? 0 : random_gpu(pr);
 }
 
 /* ------------------------------------------------ finding things */
@@ -92,7 +109,7 @@ static bool is_mapped_and_idle(const struct prog_buf *b)
 
 static bool is_known(const struct prog_buf *b)
 {
-	return b->live && b->known && !b->writers;
+	return b->live && b->content.len && !b->writers;
 }
 
 static struct prog_queue *any_queue(struct prog *pr, bool sdma)
@@ -109,6 +126,11 @@ static struct prog_queue *any_queue(struct prog *pr, bool sdma)
 	return NULL;
 }
 
+static bool sees(unsigned int gpu, const struct prog_buf *b)
+{
+	return b->live && (b->mapped & ~b->unsynced) & 1u << gpu;
+}
+
 /* Two idle buffers that the queue's GPU can copy between; the first may be written. */
 static bool find_pair(struct prog *pr, const struct prog_queue *q, struct prog_buf **ret_dst,
 		      struct prog_buf **ret_src)
@@ -119,7 +141,7 @@ static bool find_pair(struct prog *pr, const struct prog_queue *q, struct prog_b
 	for (unsigned int i = 0; i < PROG_BUFS; i++) {
 		struct prog_buf *b = &pr->bufs[(start + i) % PROG_BUFS];
 
-		if (!b->live || !(b->mapped & 1u << q->gpu) || b->writers)
+		if (!sees(q->gpu, b) || b->writers)
 			continue;
 		if (!dst && b->writable && !b->readers)
 			dst = b;
@@ -131,13 +153,25 @@ static bool find_pair(struct prog *pr, const struct prog_queue *q, struct prog_b
 	return dst && src;
 }
 
+/* Of what is known of @src, as much as @dst holds, to anywhere; now and then all there is. */
+static struct prog_flight *copy_some(struct prog *pr, struct prog_queue *q, struct prog_buf *dst,
+				     struct prog_buf *src)
+{
+	uint64_t len = VKF_MIN(VKF_ALIGN_DOWN(src->content.len, UINT64_C(8)), dst->size);
+
+	if (!len || once_in(pr, ALL_ODDS))
+		return prog_copy(pr, q, dst, src, VKF_MIN(dst->size, src->size));
+	return prog_copy_range(pr, q, dst, 8 * dice(pr, (dst->size - len) / 8 + 1), src,
+			       src->content.at, len);
+}
+
 /* ------------------------------------------------ memory */
 
 static void do_alloc(struct prog *pr)
 {
 	static const uint32_t extras[] = { 0, F_COHERENT, F_UNCACHED, F_EXECUTABLE };
 	struct prog_buf *b = any_buf(pr, is_free);
-	enum prog_kind kind = (enum prog_kind)dice(pr, PROG_N_KINDS);
+	enum prog_kind kind = random_kind(pr);
 	uint32_t flags = extras[dice(pr, VKF_ARRAY_SIZE(extras))];
 
 	if (!b)
@@ -150,7 +184,7 @@ static void do_alloc(struct prog *pr)
 		flags |= F_AQL;
 	if (kind == PROG_USER)
 		b->cpu = prog_user_memory(pr, b);
-	if (prog_alloc(pr, b, kind, random_gpu(pr), random_size(pr), flags))
+	if (prog_alloc(pr, b, kind, random_home(pr), random_size(pr), flags))
 		return;
 	if (once_in(pr, 2))
 		prog_fill(pr, b);
@@ -211,10 +245,10 @@ static void copy_out(struct prog *pr, struct prog_buf *b)
 		struct prog_buf *dst = &pr->bufs[i];
 
 		/* Of another handle's memory this one would not know that it has changed. */
-		if (dst == b || dst->cpu == b->cpu || !is_live_and_idle(dst) || !dst->writable ||
-		    !(dst->mapped & 1u << q->gpu))
+		if (dst == b || dst->cpu == b->cpu || !is_idle(dst) || !dst->writable ||
+		    !sees(q->gpu, dst))
 			continue;
-		f = prog_copy(pr, q, dst, b, VKF_MIN(dst->size, b->size));
+		f = copy_some(pr, q, dst, b);
 	}
 	if (f)
 		prog_land(pr, f);
@@ -334,7 +368,7 @@ static void do_queue_stop(struct prog *pr)
 	if (update_queue(pr, q, 0))
 		return;
 	prog_fill(pr, src);
-	f = prog_copy(pr, q, dst, src, VKF_MIN(dst->size, src->size));
+	f = copy_some(pr, q, dst, src);
 	vkf_sleep_ns(dice(pr, 5 * MSEC), false);
 	if (f && prog_signal_is_done(pr, f))
 		msim_fail(pr->m, "%s: a stopped queue runs", pr->t->name);
@@ -352,9 +386,9 @@ static void do_copy(struct prog *pr)
 
 	if (!q || !find_pair(pr, q, &dst, &src))
 		return;
-	if (src->known == 0 && is_idle(src))
+	if (!src->content.len && is_idle(src))
 		prog_fill(pr, src);
-	f = prog_copy(pr, q, dst, src, VKF_MIN(dst->size, src->size));
+	f = copy_some(pr, q, dst, src);
 	if (f && once_in(pr, 2))
 		prog_land(pr, f);
 }
@@ -400,7 +434,7 @@ static void do_hold(struct prog *pr)
 	if (pr->p->dying || !prog_hold(pr, q, signal, value))
 		return;
 	prog_fill(pr, src);
-	f = prog_copy(pr, q, dst, src, VKF_MIN(dst->size, src->size));
+	f = copy_some(pr, q, dst, src);
 	vkf_sleep_ns(dice(pr, once_in(pr, 8) ? longest_ms(pr) * MSEC : MSEC), false);
 	if (f && prog_signal_is_done(pr, f))
 		msim_fail(pr->m, "%s: a packet did not wait for memory", pr->t->name);
@@ -653,7 +687,7 @@ static void check_stays(struct prog *pr, struct prog_buf *dst, struct prog_fligh
 	struct prog_queue *q = f->q;
 	uint32_t result;
 
-	prog_fill(pr, dst);
+	prog_fill_range(pr, dst, f->dst_at, f->len);
 	dst->writers++;
 	for (;;) {
 		if (pr->p->dying || prog_signal_is_done(pr, f))
@@ -685,7 +719,7 @@ static void do_unmap_under_copy(struct prog *pr)
 	if (pr->p->dying || !may_break_gpu(pr, q))
 		return;
 	prog_fill(pr, src);
-	f = prog_copy(pr, q, dst, src, VKF_MIN(dst->size, src->size));
+	f = copy_some(pr, q, dst, src);
 	if (!f)
 		return;
 	pr->s->gpu[q->gpu] = PROG_GPU_FAULTING;
@@ -698,7 +732,6 @@ static void do_unmap_under_copy(struct prog *pr)
 	done = prog_signal_is_done(pr, f);
 	pr->m->n.faults += !done;
 	pr->s->gpu[q->gpu] = done ? PROG_GPU_RUNS : PROG_GPU_STOPPED;
-	dst->known = 0;
 	prog_fill(pr, dst);
 	f->dst->writers--;
 	f->src->readers--;
@@ -814,7 +847,7 @@ static void plant(struct prog *pr)
 	struct prog_buf *b = any_buf(pr, is_known);
 
 	if (b)
-		b->cpu[dice(pr, b->known)] ^= 1;
+		b->cpu[b->content.at + dice(pr, b->content.len)] ^= 1;
 }
 
 static void verify_all(struct prog *pr)
@@ -852,5 +885,7 @@ void prog_main(struct msim_thread *t)
 		prog_end(pr);
 	if (!p->dying)
 		check_stat(pr);
+	for (unsigned int i = 0; i < PROG_BUFS; i++)
+		prog_forget(&pr->bufs[i]);
 	free(pr);
 }

@@ -274,7 +274,7 @@ static void bystander(struct msim_thread *t)
 	prog_begin(&pr, t);
 	prog_alloc(&pr, &pr.bufs[0], PROG_VRAM, 0, VKF_MIB(1), F_WRITABLE | F_PUBLIC);
 	prog_map(&pr, &pr.bufs[0], 3);
-	prog_fill(&pr, &pr.bufs[0]);
+	prog_fill_range(&pr, &pr.bufs[0], 0, VKF_MIB(1));
 	while (!s->victim || driver_n_clients(t->process->m->driver) > 1)
 		vkf_sleep_ns(VKF_NSEC_PER_MSEC, false);
 	prog_verify(&pr, &pr.bufs[0]);

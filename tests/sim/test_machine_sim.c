@@ -60,9 +60,10 @@ static void make_plan(uint64_t seed, struct plan *p)
 {
 	uint64_t d = vkf_hash_u64(seed);
 	bool failures = draw(&d, 2), deaths = draw(&d, 3) == 0;
-	bool evictions = draw(&d, 2);
+	bool evictions = draw(&d, 5);
 
-	*p = (struct plan){ .n_processes = 2 + (unsigned int)draw(&d, evictions ? 7 : 2) };
+	*p = (struct plan){ .n_processes = (evictions ? 3 : 2) +
+					   (unsigned int)draw(&d, evictions ? 4 : 2) };
 	p->sets[0] = evictions ? "gpu.vram=32MiB" : "gpu.vram=64MiB";
 	p->sets[1] = "socket.ram=1GiB";
 	p->sets[2] = draw(&d, 4) ? "kfd.map=kernel" : "kfd.map=transactional";
@@ -76,7 +77,7 @@ static void make_plan(uint64_t seed, struct plan *p)
 		.alloc_odds = failures ? 100 : 0,
 		.fault_odds = failures ? 50 : 0,
 		.signal_odds = 3,
-		.check_odds = 12,
+		.check_odds = 96,
 		.max_steps = MAX_STEPS,
 	};
 	p->program = (struct prog_config){
@@ -84,7 +85,7 @@ static void make_plan(uint64_t seed, struct plan *p)
 		.n_threads = 1 + (unsigned int)draw(&d, 2),
 		.fault_odds = draw(&d, 2) ? 30 : 0,
 		.death_odds = deaths ? 100 : 0,
-		.large_odds = evictions ? 2 : 0,
+		.pressure = evictions,
 		/* They change places ten times a second, which is steps. */
 		.longest_ms = evictions ? 5000 : 0,
 		.plant_step = getenv("VKFD_SIM_PLANT") ? 20 : 0,
@@ -307,8 +308,8 @@ static int output_of(const char *command, char *out, size_t len)
 static void print_outcome(uint64_t seed, const struct outcome *o)
 {
 	printf("seed %" PRIu64 ": trace %016" PRIx64 ", %" PRIu64 " steps, %" PRIu64 " ns, %" PRIu64
-	       " calls\n",
-	       seed, o->hash, o->steps, o->now_ns, o->n.calls);
+	       " calls, %" PRIu64 " evictions\n",
+	       seed, o->hash, o->steps, o->now_ns, o->n.calls, o->n.evicted);
 }
 
 /* Where addresses are laid out anew. */
@@ -402,7 +403,7 @@ static void make_pair(struct prog *pr)
 		prog_alloc(pr, &pr->bufs[i], PROG_VRAM, i, VKF_MIB(4), F_WRITABLE | F_PUBLIC);
 		prog_map(pr, &pr->bufs[i], 3);
 	}
-	prog_fill(pr, &pr->bufs[0]);
+	prog_fill_range(pr, &pr->bufs[0], 0, VKF_MIB(4));
 	prog_queue_create(pr, &pr->queues[0], KFD_IOC_QUEUE_TYPE_SDMA, 0);
 }
 
@@ -489,7 +490,7 @@ static void take_away_under_a_copy(struct msim_thread *t)
 		CHECK(t, !prog_queue_destroy(&pr, &pr.queues[0]));
 	else
 		CHECK(t, !prog_unmap(&pr, &pr.bufs[1], 3));
-	prog_fill(&pr, &pr.bufs[1]);
+	prog_fill_range(&pr, &pr.bufs[1], 0, VKF_MIB(4));
 	vkf_sleep_ns(VKF_NSEC_PER_MSEC, false);
 	prog_verify(&pr, &pr.bufs[1]);
 	prog_end(&pr);
