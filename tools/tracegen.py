@@ -166,6 +166,7 @@ _Static_assert(sizeof({struct}) <= VKF_TRACE_PAYLOAD, "too large a record");
 
 static inline void vkf_trace_{e.name}({", ".join(params)})
 {{
+	VKF_TRACE_PROBE({len(e.fields)}, {e.name}, {", ".join(f[1] for f in e.fields)});
 	if (vkf_trace_is_on()) {{
 		{struct} a;
 

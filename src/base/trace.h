@@ -14,7 +14,14 @@
  * (vkf_trace_work_for()). Clients, queues and buffers are numbers, never addresses,
  * so that equal runs of the simulator give equal records. A span's time is that of its
  * beginning, all others' is that of the call.
+ *
+ * Each event also is a USDT probe of the provider "vkfd", with its fields as arguments in
+ * their order: a nop and a note about it, which a tracer of the kernel's can turn into a
+ * trap while the driver runs.
  */
+#ifdef VKFD_USDT
+#include <sys/sdt.h> /* nothing but macros */
+#endif
 #include <stdatomic.h>
 #include <string.h>
 #include "base/macro.h"
@@ -49,7 +56,14 @@ static inline bool vkf_trace_is_on(void)
 				false);
 }
 
-/* For the functions of spec/trace_events.h; @ns 0: now. */
+/* For the functions of spec/trace_events.h, as the next. */
+#ifdef VKFD_USDT
+#define VKF_TRACE_PROBE(n, name, ...) STAP_PROBE##n(vkfd, name, __VA_ARGS__)
+#else
+#define VKF_TRACE_PROBE(n, name, ...) ((void)0)
+#endif
+
+/* @ns 0: now. */
 void vkf_trace_emit(uint32_t event, uint64_t ns, const void *payload, size_t len);
 /* "ioctl_begin", or "?" for a number that is no event. */
 const char *vkf_trace_event_name(uint32_t event);

@@ -30,7 +30,8 @@ LANGUAGE = set("""
     ctype.h errno.h inttypes.h limits.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
     stdlib.h string.h strings.h
 """.split())
-ALSO = {  # constants and types of the uAPI, and the parser of machine files
+ALSO = {  # macros of probes, constants and types of the uAPI, and the parser of machine files
+    "base": {"sys/sdt.h"},
     "kfd": {"linux/kfd_ioctl.h"},
     "drm": {"drm.h", "amdgpu_drm.h"},
     "dmabuf": {"linux/dma-buf.h"},
