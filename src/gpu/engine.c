@@ -159,8 +159,10 @@ static bool hear_word(struct gpu_engine *engine, uint32_t word)
 	for (; left; left &= left - 1) {
 		uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(left);
 
-		if (!gpu_doorbell_take(engine, slot))
+		if (!gpu_doorbell_rung(engine, slot))
 			continue;
+		gpu_queue_prefetch(&engine->worker[0], &engine->queue[slot]);
+		gpu_doorbell_take(engine, slot);
 		engine->queue[slot].idle = false;
 		sort(engine, &engine->queue[slot]);
 		heard = true;
@@ -267,6 +269,16 @@ unsigned int gpu_engine_step(struct gpu_engine *engine)
 	if (engine->mapped_ready)
 		found |= GPU_STEP_WORKED;
 	return must_quit(engine) ? found | GPU_STEP_QUIT : found;
+}
+
+unsigned int gpu_engine_begin(struct gpu_engine *engine)
+{
+	unsigned int found;
+
+	engine->worker[0].brief = true;
+	found = gpu_engine_step(engine);
+	engine->worker[0].brief = false;
+	return found;
 }
 
 static bool word_pending(const struct gpu_engine *engine, uint32_t word)

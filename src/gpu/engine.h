@@ -71,6 +71,8 @@ int gpu_engine_init(void *storage, const struct gpu_engine_config *config,
  * first, and more of theirs. A queue whose ring was empty is looked at when its doorbell has been
  * rung. */
 unsigned int gpu_engine_step(struct gpu_engine *engine);
+/* The same, but no queue goes on with a packet so long that it is done in pieces: somebody waits. */
+unsigned int gpu_engine_begin(struct gpu_engine *engine);
 /* Somebody is about to store to the doorbell at @bar_offset: as if it had. What it rings for is there
  * already. */
 void gpu_engine_ring(struct gpu_engine *engine, uint64_t bar_offset);

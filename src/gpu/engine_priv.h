@@ -90,8 +90,9 @@ struct gpu_queue {
 	uint32_t shown;       /* gpu_ctrl_queue.activity */
 	uint32_t trace_op;    /* of the packet at hand: operation, sub-operation << 8 */
 	uint32_t trace_epoch; /* see gpu/trace.h, as the next */
-	uint64_t trace_begin_ns, trace_wait_ns; /* since when the packet is executed, or waits; 0: not */
-	uint64_t trace_bytes; /* that it has moved */
+	uint64_t trace_begin_ns,
+		trace_wait_ns; /* since when the packet is executed, or waits; 0: not */
+	uint64_t trace_bytes;  /* that it has moved */
 	/* the run list's */
 	enum gpu_place place;
 	uint32_t on_gpu;     /* whose list it is on */
@@ -109,8 +110,9 @@ struct gpu_worker {
 	uint32_t generation[GPU_MAX_GPUS];
 	struct gpu_fault_record fault;
 	struct gpu_bad_packet bad;
+	bool brief; /* see gpu_engine_begin() */
 	bool tracing;
-	uint32_t trace_epoch;                             /* how often that has changed */
+	uint32_t trace_epoch;                              /* how often that has changed */
 	struct gpu_trace_record trace_packets, trace_turn; /* kept back; 0 packets: none */
 	struct gpu_tlb tlb;
 	_Alignas(64) unsigned char bounce[GPU_BOUNCE_BYTES];

@@ -86,7 +86,8 @@ void gpu_queue_obey(struct gpu_engine *e, struct gpu_queue *q)
 }
 
 /* A page that the program has taken away may come back: the queue waits for the driver to say STOP
- * and RUN, and then goes on with the packet. If it faults there again, the driver says only STOP. */
+ * and RUN, and then goes on with the packet. If it faults there again, the driver says only STOP.
+ */
 static void pause_at_fault(struct gpu_worker *w, struct gpu_queue *q)
 {
 	gpu_irq_post_fault(q, &w->fault);
@@ -161,6 +162,29 @@ static int traced_section(struct gpu_worker *w, struct gpu_queue *q)
 	return e;
 }
 
+static void prefetch(const struct gpu_worker *w, unsigned int gpu, uint64_t va)
+{
+	uint64_t host, len;
+
+	if (gpu_tlb_find(&w->tlb, gpu, w->generation[gpu], va, GPU_READ, &host, &len))
+		__builtin_prefetch((const void *)(uintptr_t)host);
+}
+
+void gpu_queue_prefetch(const struct gpu_worker *w, const struct gpu_queue *q)
+{
+	static const uint8_t unit[] = {
+		[GPU_QUEUE_PM4] = 4,
+		[GPU_QUEUE_AQL] = 64,
+		[GPU_QUEUE_SDMA] = 1,
+		[GPU_QUEUE_SDMA_XGMI] = 1,
+	};
+
+	if (q->type >= VKF_ARRAY_SIZE(unit) || !q->ring_bytes)
+		return;
+	prefetch(w, q->gpu, q->wptr_va);
+	prefetch(w, q->gpu, q->ring_va + q->rptr * unit[q->type] % q->ring_bytes);
+}
+
 /* How the turn ended. @found: as of the step. */
 static unsigned int end_turn(struct gpu_queue *q, enum gpu_queue_activity activity,
 			     unsigned int found)
@@ -194,6 +218,8 @@ unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q, int bu
 			return end_turn(q, GPU_QUEUE_IDLE, found);
 		if (e != -ENODATA)
 			found = GPU_STEP_WORKED;
+		if (e == -EINPROGRESS && w->brief)
+			break;
 		budget -= e == -EINPROGRESS ? GPU_STEP_PIECE : 1;
 	}
 	/* The last packet's interrupt is not kept for the next turn. */

@@ -25,4 +25,8 @@ static inline bool gpu_queue_has_work(const struct gpu_queue *q)
 	return q->n_irqs || (q->running && !q->idle);
 }
 
+/* The queue's doorbell has been rung: fetch what the program's CPU has written, all at once, rather
+ * than one after the other when it is needed. May be wrong, then nothing comes of it. */
+void gpu_queue_prefetch(const struct gpu_worker *w, const struct gpu_queue *q);
+
 #endif

@@ -10,9 +10,9 @@
  * while nothing is rung, and memory accesses that survive a page that is gone.
  *
  * engine_start.c (with libc, in the program's thread) prepares a struct engine and
- * starts it; engine_process.c, engine_loop.c, engine_door.c, engine_mem.c and
- * engine_libc.c are freestanding: they may run in a process that has no TLS and no
- * libc of its own, and call nothing but each other, gpu/ and sys_raw.h.
+ * starts it; engine_process.c, engine_loop.c, engine_linger.c, engine_door.c,
+ * engine_mem.c and engine_libc.c are freestanding: they may run in a process that has
+ * no TLS and no libc of its own, and call nothing but each other, gpu/ and sys_raw.h.
  *
  * The loop ends when the driver says quit or closes its end, within ENGINE_LOOK_STEPS
  * steps or at once when it sleeps; the driver learns from the session's connection and
@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <sys/un.h>
 #include "gpu/engine.h"
+#include "shim/engine_linger.h"
 
 #define ENGINE_LOOK_STEPS  16
 #define ENGINE_STACK_BYTES (UINT64_C(256) << 10)
@@ -74,12 +75,17 @@ struct engine {
 	int uffd;                           /* or -1: poll */
 	bool exact;                         /* faults tell the very address */
 	uint32_t registered[GPU_MAX_TRAPS]; /* the generation that is watched, 0: none */
+	bool armed[GPU_MAX_TRAPS];          /* protected: the next store faults */
+	bool awaited[GPU_MAX_TRAPS];        /* somebody waits in a store there */
+	bool anybody_waits;
+	bool poke_armed;
 	bool blind;                         /* something is not watched: poll */
 	uint32_t cmd_seq;                   /* seen before the last step */
 	unsigned int steps;                 /* since the driver was looked at */
 	uint64_t last_work_ns, wait_since_ns;
-	bool lingers;                       /* looks on after its last work, instead of sleeping */
-	unsigned int linger_credit, n_hurries;
+	uint64_t landing_nap_ns;            /* how long the next is, see engine_loop.c */
+	unsigned int busy_steps;            /* in a row */
+	struct engine_linger linger;
 	struct engine_landing landing[ENGINE_LANDINGS];
 	uint32_t rings;                     /* taken when it was last asked whether they landed */
 };
@@ -109,7 +115,11 @@ long engine_clone(unsigned long flags, void *stack_top, void (*fn)(void *), void
 int engine_door_open(struct engine *e);
 /* Watch what is new, forget what is gone, and make every store to a doorbell fault. */
 void engine_door_arm(struct engine *e);
-/* Let all stores through, those that wait first of all. */
+/* Ring for those who wait in a store; sets @e->anybody_waits, and nobody may have to for long. */
+void engine_door_take(struct engine *e);
+/* Let them go; the other doorbells stay armed. */
+void engine_door_let_go(struct engine *e);
+/* Let all stores through: the engine looks at the doorbells from now on. */
 void engine_door_disarm(struct engine *e);
 /* Stores that were let go have landed, or had their time: arming again finds none of them. */
 bool engine_door_landed(struct engine *e, uint64_t now);

@@ -5,7 +5,10 @@
  * While the engine has nothing to do, the program's doorbell pages are
  * write-protected by userfaultfd, so the next store wakes it. The order makes sure
  * that none is lost: write-protect, then look whether anything was rung, then
- * sleep. When it wakes, it lets all stores through before it looks again.
+ * sleep. Who waits in a store has written already what it rings for, so that is begun
+ * first: a thread that is let go may want this CPU, and look there for what comes of
+ * its doorbell. The other pages stay as they are, for what wakes the engine is mostly
+ * over soon, until it is clear that it will be looking for a while.
  *
  * A store that faulted happens only when its thread runs again. To protect the page
  * before that would make it fault again and again, so what was let go is remembered
@@ -28,6 +31,7 @@
 #define PAGE     UINT64_C(4096)
 #define SLICE_NS UINT64_C(4000000)
 #define LOOKS    3
+#define EVENTS   4 /* read at once */
 /* Two values that no doorbell has both of by chance. */
 #define PATTERN_A UINT64_C(0x5aa5c33c96690ff0)
 #define PATTERN_B UINT64_C(0xc3965a0f3c69f0a5)
@@ -61,7 +65,8 @@ static int protect(struct engine *e, uint64_t addr, uint64_t len, bool on)
 
 static int make_uffd(struct engine *e)
 {
-	uint64_t need = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
+	uint64_t need = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
+			UFFD_FEATURE_THREAD_ID;
 	int flags = O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY;
 	int fd = (int)SYS1(userfaultfd, flags), r;
 
@@ -128,6 +133,7 @@ static void forget(struct engine *e, unsigned int i, uint64_t addr, uint32_t gen
 	uint64_t expected = addr;
 
 	e->registered[i] = 0;
+	e->armed[i] = false;
 	if (!atomic_compare_exchange_strong(&e->ctrl->trap[i].addr, &expected, 0))
 		return;
 	expected = 0;
@@ -141,9 +147,12 @@ static void arm_trap(struct engine *e, unsigned int i)
 	uint64_t addr = atomic_load(&e->ctrl->trap[i].addr);
 	uint64_t len = atomic_load(&e->ctrl->trap[i].len);
 
-	if (!addr)
+	if (!addr) {
+		e->armed[i] = false;
 		return;
+	}
 	if (e->registered[i] != generation) {
+		e->armed[i] = false;
 		if (!is_doorbell(e, addr, len, atomic_load(&e->traps->trap[i].offset))) {
 			forget(e, i, addr, generation);
 			return;
@@ -154,6 +163,9 @@ static void arm_trap(struct engine *e, unsigned int i)
 		}
 		e->registered[i] = generation;
 	}
+	if (e->armed[i])
+		return;
+	e->armed[i] = true;
 	if (protect(e, addr, len, true))
 		forget(e, i, addr, generation);
 }
@@ -165,7 +177,9 @@ void engine_door_arm(struct engine *e)
 		return;
 	for (unsigned int i = 0; i < GPU_MAX_TRAPS; i++)
 		arm_trap(e, i);
-	protect(e, (uintptr_t)e->poke, PAGE, true);
+	if (!e->poke_armed)
+		protect(e, (uintptr_t)e->poke, PAGE, true);
+	e->poke_armed = true;
 }
 
 static void note_landing(struct engine *e, uint64_t addr, uint64_t now)
@@ -183,49 +197,105 @@ static void note_landing(struct engine *e, uint64_t addr, uint64_t now)
 	*l = (struct engine_landing){ addr, old, now + SLICE_NS };
 }
 
-/* Who faulted at @addr has already written what it rings for: nobody has to wait for its store. */
-static void ring_at(struct engine *e, uint64_t addr)
+/* The trap that @addr is in, or GPU_MAX_TRAPS. */
+static unsigned int trap_of(const struct engine *e, uint64_t addr)
 {
-	for (unsigned int i = 0; i < GPU_MAX_TRAPS; i++) {
+	unsigned int i;
+
+	for (i = 0; i < GPU_MAX_TRAPS; i++) {
 		uint64_t begin = atomic_load(&e->ctrl->trap[i].addr);
 
 		if (begin && addr >= begin && addr - begin < atomic_load(&e->ctrl->trap[i].len))
-			gpu_engine_ring(e->gpu,
-					atomic_load(&e->traps->trap[i].offset) + addr - begin);
+			break;
 	}
+	return i;
 }
 
-static void take_events(struct engine *e)
+static void release_trap(struct engine *e, unsigned int i)
 {
-	uint64_t now = sys_now_ns();
-	struct uffd_msg m;
+	uint64_t addr = atomic_load(&e->ctrl->trap[i].addr);
+	uint64_t len = atomic_load(&e->ctrl->trap[i].len);
 
-	while (SYS3(read, e->uffd, &m, sizeof(m)) == sizeof(m)) {
-		uint64_t addr = m.arg.pagefault.address;
+	e->armed[i] = false;
+	e->awaited[i] = false;
+	if (e->registered[i] && addr)
+		protect(e, addr, len, false);
+}
 
-		if (m.event != UFFD_EVENT_PAGEFAULT)
-			continue;
-		note_landing(e, addr, now);
-		if (e->exact)
-			ring_at(e, addr);
+static void release_poke(struct engine *e)
+{
+	e->poke_armed = false;
+	protect(e, (uintptr_t)e->poke, PAGE, false);
+}
+
+/* A page that is none of ours any more: whoever waits there goes on, and faults again if he must.
+ */
+static void release_page(struct engine *e, uint64_t addr)
+{
+	struct uffdio_range r = { addr & ~(PAGE - 1), PAGE };
+
+	if (protect(e, r.start, r.len, false))
+		SYS3(ioctl, e->uffd, UFFDIO_WAKE, &r);
+}
+
+static void take_fault(struct engine *e, uint64_t addr, uint64_t now)
+{
+	unsigned int i = trap_of(e, addr);
+
+	note_landing(e, addr, now);
+	if (i == GPU_MAX_TRAPS) {
+		if (addr - (uintptr_t)e->poke < PAGE)
+			release_poke(e);
+		else
+			release_page(e, addr);
+		return;
 	}
+	e->awaited[i] = true;
+	e->anybody_waits = true;
+	if (e->exact)
+		gpu_engine_ring(e->gpu, atomic_load(&e->traps->trap[i].offset) + addr -
+						atomic_load(&e->ctrl->trap[i].addr));
+}
+
+void engine_door_take(struct engine *e)
+{
+	struct uffd_msg m[EVENTS];
+	uint64_t now;
+	long n;
+
+	if (e->uffd < 0)
+		return;
+	now = sys_now_ns();
+	do {
+		n = SYS3(read, e->uffd, m, sizeof(m)) / (long)sizeof(m[0]);
+		for (long i = 0; i < n; i++) {
+			if (m[i].event != UFFD_EVENT_PAGEFAULT)
+				continue;
+			take_fault(e, m[i].arg.pagefault.address, now);
+			e->linger.ringer = (int32_t)m[i].arg.pagefault.feat.ptid;
+		}
+	} while (n == EVENTS);
+}
+
+void engine_door_let_go(struct engine *e)
+{
+	for (unsigned int i = 0; i < GPU_MAX_TRAPS; i++) {
+		if (e->awaited[i])
+			release_trap(e, i);
+	}
+	e->anybody_waits = false;
 }
 
 void engine_door_disarm(struct engine *e)
 {
-	if (e->uffd < 0)
-		return;
-	/* Before the stores are let go, so that the words still are what they were. */
-	take_events(e);
-	/* Somebody may wait in a doorbell's store, hardly anybody in the other. */
+	engine_door_take(e);
+	engine_door_let_go(e);
 	for (unsigned int i = 0; i < GPU_MAX_TRAPS; i++) {
-		uint64_t addr = atomic_load(&e->ctrl->trap[i].addr);
-		uint64_t len = atomic_load(&e->ctrl->trap[i].len);
-
-		if (e->registered[i] && addr)
-			protect(e, addr, len, false);
+		if (e->armed[i])
+			release_trap(e, i);
 	}
-	protect(e, (uintptr_t)e->poke, PAGE, false);
+	if (e->poke_armed)
+		release_poke(e);
 }
 
 bool engine_door_landed(struct engine *e, uint64_t now)

@@ -4,8 +4,12 @@
  *
  * Work as long as there is any; while some queue waits for memory to change, look
  * again after pauses that grow with the time it has waited, an eighth of it up to
- * WAIT_MAX_NS; when there is nothing, linger for a moment and then sleep until a doorbell
- * or the driver wakes it (engine_door.c). They end the longer pauses as well.
+ * WAIT_MAX_NS; when there is nothing, linger for a moment (engine_linger.c) and then
+ * sleep until a doorbell or the driver wakes it (engine_door.c). They end pauses too.
+ *
+ * A store that was let go happens only when its thread runs, which may be here: before
+ * the doorbells can be armed again the engine naps, first for as long as that takes, then
+ * for longer.
  */
 #include "shim/engine.h"
 
@@ -16,15 +20,17 @@
 #include "shim/sys_raw.h"
 #include "wire/proto.h"
 
-#define LINGER_NS     UINT64_C(20000)
-#define LINGER_CREDIT 8 /* so often in vain, after it was worth it once */
-#define LINGER_TRY    32
-#define WAIT_SPIN_NS  UINT64_C(20000)
-#define WAIT_MAX_NS   UINT64_C(4000000)
+#define LINGER_NS    UINT64_C(20000)
+#define WAIT_SPIN_NS UINT64_C(20000)
+#define WAIT_MAX_NS  UINT64_C(4000000)
 /* From here on a pause is worth arming the doorbells for. */
-#define WAIT_ARMED_NS    UINT64_C(100000)
-#define LANDING_SLEEP_NS UINT64_C(20000)
-#define PAUSES           16
+#define WAIT_ARMED_NS      UINT64_C(100000)
+#define LANDING_NAP_NS     UINT64_C(15000)
+#define LANDING_NAP_MAX_NS UINT64_C(60000)
+/* After so many steps with work in a row nobody is to wait in a doorbell's store. */
+#define BUSY_STEPS 2
+#define PAUSES     16
+#define LOOKS 128
 
 uint64_t engine_now_ns(void *cookie)
 {
@@ -105,13 +111,16 @@ static uint64_t poll_period(uint64_t idle_ns)
 	return idle_ns < UINT64_C(100000000) ? UINT64_C(1000000) : UINT64_C(10000000);
 }
 
-/* At most @max_ns long, if it is not 0. */
-static void sleep_until_event(struct engine *e, uint64_t max_ns)
+/* At most @max_ns long, if it is not 0. False: the driver has gone. */
+static bool sleep_until_event(struct engine *e, uint64_t max_ns)
 {
 	struct pollfd p[2] = { { e->fd, POLLIN, 0 }, { e->uffd, POLLIN, 0 } };
 	struct __kernel_timespec t = { 0, (long long)max_ns };
 
 	SYS5(ppoll, p, 2, max_ns ? &t : NULL, NULL, 8);
+	if (p[1].revents)
+		engine_door_take(e);
+	return !p[0].revents || driver_lives(e);
 }
 
 /* Nothing to do: sleep, unless something came while the doorbells were being armed. @max_ns: as
@@ -120,8 +129,10 @@ static void sleep_until_event(struct engine *e, uint64_t max_ns)
 static bool rest(struct engine *e, uint64_t idle_ns, uint64_t max_ns)
 {
 	uint32_t poke = atomic_load(&e->poke->seq);
+	bool lives = true;
 	uint64_t period;
 
+	engine_linger_go_home(&e->linger, sys_now_ns());
 	engine_door_arm(e);
 	gpu_engine_set_state(e->gpu, GPU_ENGINE_ASLEEP);
 	atomic_thread_fence(memory_order_seq_cst);
@@ -131,10 +142,20 @@ static bool rest(struct engine *e, uint64_t idle_ns, uint64_t max_ns)
 	}
 	if (!gpu_engine_pending(e->gpu) && atomic_load(&e->ctrl->cmd_seq) == e->cmd_seq &&
 	    atomic_load(&e->poke->seq) == poke && !must_quit(e))
-		sleep_until_event(e, max_ns);
+		lives = sleep_until_event(e, max_ns);
 	gpu_engine_set_state(e->gpu, GPU_ENGINE_RUNNING);
-	engine_door_disarm(e);
-	return driver_lives(e);
+	e->landing_nap_ns = LANDING_NAP_NS;
+	return lives;
+}
+
+/* A store that was let go has not happened yet: it may need this CPU. False: the driver has gone.
+ */
+static bool let_it_land(struct engine *e)
+{
+	uint64_t nap = e->landing_nap_ns ? e->landing_nap_ns : LANDING_NAP_NS;
+
+	e->landing_nap_ns = 2 * nap < LANDING_NAP_MAX_NS ? 2 * nap : LANDING_NAP_MAX_NS;
+	return sleep_until_event(e, nap);
 }
 
 /* Some queue waits for a word in memory, which nobody announces. False: the driver has gone. */
@@ -148,49 +169,58 @@ static bool wait_for_memory(struct engine *e)
 	waited = now - e->wait_since_ns;
 	pause = waited / 8 < WAIT_MAX_NS ? waited / 8 : WAIT_MAX_NS;
 	if (waited < WAIT_SPIN_NS) {
+		engine_door_disarm(e);
 		pause_cpu();
 		return true;
 	}
-	if (pause >= WAIT_ARMED_NS && engine_door_landed(e, now))
-		return rest(e, waited, pause);
-	sys_sleep_ns(pause < WAIT_ARMED_NS ? pause : LANDING_SLEEP_NS);
-	return true;
+	if (pause < WAIT_ARMED_NS)
+		return sleep_until_event(e, pause);
+	return engine_door_landed(e, now) ? rest(e, waited, pause) : let_it_land(e);
 }
 
-/* To linger is worth it when the next doorbell comes soon, and a loss when the program needs this
- * very CPU to ring it. What came of it lately decides; now and then it is tried anew. */
-static bool will_linger(struct engine *e)
+/* For about a microsecond, or until there is something. */
+static void look(struct engine *e)
 {
-	return e->linger_credit || ++e->n_hurries % LINGER_TRY == 0;
+	for (int i = 0; i < LOOKS && !gpu_engine_pending(e->gpu); i++)
+		__builtin_ia32_pause();
 }
 
-static void lingered(struct engine *e, bool worth_it)
-{
-	if (e->lingers && worth_it)
-		e->linger_credit = LINGER_CREDIT;
-	else if (e->lingers && e->linger_credit)
-		e->linger_credit--;
-	e->lingers = false;
-}
-
+/* False: the driver has gone. */
 static bool idle(struct engine *e)
 {
 	uint64_t now = sys_now_ns();
 
 	if (!e->last_work_ns) {
 		e->last_work_ns = now;
-		e->lingers = will_linger(e);
+		if (engine_linger_begin(&e->linger))
+			engine_door_disarm(e);
 	}
-	if (e->lingers && now - e->last_work_ns < LINGER_NS) {
-		pause_cpu();
+	if (e->linger.on && now - e->last_work_ns < LINGER_NS) {
+		look(e);
 		return true;
 	}
-	lingered(e, false);
-	if (!engine_door_landed(e, now)) {
-		sys_sleep_ns(LANDING_SLEEP_NS);
-		return true;
-	}
-	return rest(e, now - e->last_work_ns, 0);
+	engine_linger_end(&e->linger, false);
+	return engine_door_landed(e, now) ? rest(e, now - e->last_work_ns, 0) : let_it_land(e);
+}
+
+static void worked(struct engine *e)
+{
+	engine_linger_end(&e->linger, true);
+	e->last_work_ns = 0;
+	e->wait_since_ns = 0;
+	if (++e->busy_steps == BUSY_STEPS)
+		engine_door_disarm(e);
+}
+
+static unsigned int step(struct engine *e)
+{
+	unsigned int found;
+
+	if (!e->anybody_waits)
+		return gpu_engine_step(e->gpu);
+	found = gpu_engine_begin(e->gpu);
+	engine_door_let_go(e);
+	return found;
 }
 
 void engine_run(struct engine *e)
@@ -199,19 +229,16 @@ void engine_run(struct engine *e)
 		unsigned int found;
 
 		e->cmd_seq = atomic_load(&e->ctrl->cmd_seq);
-		found = gpu_engine_step(e->gpu);
+		found = step(e);
 		if ((found & GPU_STEP_QUIT) || must_quit(e))
 			break;
 		if (found & GPU_STEP_WORKED) {
-			lingered(e, true);
-			e->last_work_ns = 0;
-			e->wait_since_ns = 0;
-		} else if (found & GPU_STEP_WAITING) {
-			if (!wait_for_memory(e))
-				break;
+			worked(e);
 		} else {
-			e->wait_since_ns = 0;
-			if (!idle(e))
+			e->busy_steps = 0;
+			if (!(found & GPU_STEP_WAITING))
+				e->wait_since_ns = 0;
+			if (!(found & GPU_STEP_WAITING ? wait_for_memory(e) : idle(e)))
 				break;
 		}
 		if (++e->steps >= ENGINE_LOOK_STEPS && !driver_lives(e))

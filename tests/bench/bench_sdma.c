@@ -2,7 +2,8 @@
 /**
  * DOC: bench_sdma: copies, doorbells, interrupts and stops
  *
- * Under `vkfd run --` on a machine of two GPUs, with an SDMA queue of its own. The
+ * Under `vkfd run --` on a machine of two GPUs, with an SDMA queue of its own; its
+ * arguments are the parts to measure, none for all of them. The
  * floor of a copy is the best copy of the same bytes by this process; of a doorbell,
  * a userfaultfd that wakes a thread; of an interrupt, a round trip.
  */
@@ -35,7 +36,6 @@
 #define PAGE             4096
 #define STAMP            64
 #define EVENT_PAGE_BYTES 32768
-#define CALIBRATE_NS     100000000
 
 const struct bench_os *bench_os = &bench_libc;
 
@@ -44,6 +44,7 @@ struct bench {
 	struct sdma q;
 	struct shared flags; /* a word of fences, and at STAMP a timestamp */
 	uint32_t n_fences;
+	double tick_ns;
 };
 
 static void sleep_ns(long ns)
@@ -169,27 +170,43 @@ static void measure_copies(struct bench *b)
 
 /* ------------------------------------------------ doorbells */
 
-/* From the store to the fence, with the engine asleep before or still looking. */
-static double ring_time(struct bench *b, long pause_ns)
+static double stamp_ns(const struct bench *b)
 {
-	double took[DOOR_REPS];
+	return (double)*(const volatile uint64_t *)((const char *)b->flags.cpu + STAMP) *
+	       b->tick_ns;
+}
+
+/* From the store to the first packet, which notes the time, and until the program sees the fence
+ * that is the second; with the engine asleep before or still looking. */
+static void ring_times(struct bench *b, const char *name, long pause_ns)
+{
+	double first[DOOR_REPS], seen[DOOR_REPS];
+	char line[64];
 
 	for (unsigned int i = 0; i < DOOR_REPS; i++) {
 		uint64_t from;
 
 		if (pause_ns)
 			sleep_ns(pause_ns);
+		sdma_timestamp(&b->q, b->flags.va + STAMP);
+		sdma_fence(&b->q, b->flags.va, ++b->n_fences);
 		from = bench_now_ns();
-		finish(b);
-		took[i] = (double)(bench_now_ns() - from);
+		sdma_ring(&b->q);
+		wait_word(b->flags.cpu, b->n_fences);
+		seen[i] = (double)(bench_now_ns() - from);
+		first[i] = stamp_ns(b) - (double)from;
 	}
-	return bench_median(took, DOOR_REPS);
+	snprintf(line, sizeof(line), "door.%s.first", name);
+	bench_print(line, bench_median(first, DOOR_REPS));
+	snprintf(line, sizeof(line), "door.%s.seen", name);
+	bench_print(line, bench_median(seen, DOOR_REPS));
 }
 
 /* struct trap - a page whose next store wakes a thread, which lets it through and says so */
 struct trap {
 	int fd;
 	uint32_t *page;
+	uint64_t woken_ns;
 	_Atomic uint32_t seen;
 	atomic_bool end;
 };
@@ -212,6 +229,7 @@ static void *catch (void *arg)
 
 		if (poll(&p, 1, 100) <= 0 || read(t->fd, &m, sizeof(m)) != sizeof(m))
 			continue;
+		t->woken_ns = bench_now_ns();
 		protect(t, false);
 		atomic_fetch_add(&t->seen, 1);
 	}
@@ -238,11 +256,11 @@ static bool trap_open(struct trap *t)
 	return ioctl(t->fd, UFFDIO_REGISTER, &reg) == 0;
 }
 
-/* The floor of an idle doorbell: nothing but the wake-up. */
+/* The floor of an idle doorbell: nothing but the wake-up, and the way back. */
 static void measure_fault(void)
 {
 	static struct trap t;
-	double took[DOOR_REPS];
+	double woken[DOOR_REPS], seen[DOOR_REPS];
 	pthread_t thread;
 
 	if (!trap_open(&t))
@@ -258,9 +276,11 @@ static void measure_fault(void)
 		from = bench_now_ns();
 		*(volatile uint32_t *)t.page = i;
 		wait_word((const volatile uint32_t *)&t.seen, i + 1);
-		took[i] = (double)(bench_now_ns() - from);
+		seen[i] = (double)(bench_now_ns() - from);
+		woken[i] = (double)(t.woken_ns - from);
 	}
-	bench_print("uffd.wake", bench_median(took, DOOR_REPS));
+	bench_print("uffd.wake", bench_median(woken, DOOR_REPS));
+	bench_print("uffd.seen", bench_median(seen, DOOR_REPS));
 	atomic_store(&t.end, true);
 	pthread_join(thread, NULL);
 }
@@ -286,32 +306,10 @@ static void measure_round_trip(void)
 	bench_print("echo.idle", bench_median(took, DOOR_REPS));
 }
 
-/* struct clock - the GPU's beside ours */
-struct clock {
-	uint64_t ticks, ns;
-};
-
-static struct clock read_clocks(struct gpus *g)
-{
-	uint64_t before = bench_now_ns(), ticks = gpus_clock(g);
-
-	return (struct clock){ ticks, before + (bench_now_ns() - before) / 2 };
-}
-
-static double ns_per_tick(struct gpus *g)
-{
-	struct clock a = read_clocks(g), b;
-
-	sleep_ns(CALIBRATE_NS);
-	b = read_clocks(g);
-	return (double)(b.ns - a.ns) / (double)(b.ticks - a.ticks);
-}
-
 struct waiter {
 	struct gpus *g;
 	struct gpus_event event;
 	uint64_t woken_ns;
-	struct clock now; /* a little after */
 	_Atomic uint32_t turns;
 	atomic_bool end;
 };
@@ -323,7 +321,6 @@ static void *wait_for_event(void *arg)
 	while (!atomic_load(&w->end)) {
 		gpus_event_wait(w->g, &w->event);
 		w->woken_ns = bench_now_ns();
-		w->now = read_clocks(w->g);
 		atomic_fetch_add(&w->turns, 1);
 	}
 	return NULL;
@@ -338,22 +335,17 @@ static void raise_event(struct bench *b, const struct waiter *w, const struct sh
 	sdma_ring(&b->q);
 }
 
-static uint64_t stamp(const struct bench *b)
-{
-	return *(const volatile uint64_t *)((const char *)b->flags.cpu + STAMP);
-}
-
 /* From the packet before the interrupt to the return of WAIT_EVENTS in another thread. */
 static void measure_interrupts(struct bench *b)
 {
 	struct waiter w = { .g = &b->g };
-	double took[DOOR_REPS], tick;
+	double took[DOOR_REPS];
 	struct shared slots;
 	pthread_t thread;
 
+	measure_round_trip();
 	gpus_event_page(&b->g, VA(30), EVENT_PAGE_BYTES, &w.event, &slots.cpu);
 	slots.va = VA(30);
-	tick = ns_per_tick(&b->g);
 	if (pthread_create(&thread, NULL, wait_for_event, &w))
 		bench_fail("no thread");
 	for (uint32_t i = 0; i < DOOR_REPS; i++) {
@@ -361,7 +353,7 @@ static void measure_interrupts(struct bench *b)
 		raise_event(b, &w, &slots);
 		while (atomic_load(&w.turns) == i)
 			sleep_ns(ASLEEP_NS / 10);
-		took[i] = tick * (double)(w.now.ticks - stamp(b)) - (double)(w.now.ns - w.woken_ns);
+		took[i] = (double)w.woken_ns - stamp_ns(b);
 	}
 	bench_print("irq.wake", bench_median(took, DOOR_REPS));
 	atomic_store(&w.end, true);
@@ -388,8 +380,7 @@ static void small_copies(struct bench *b, unsigned int n)
 }
 
 /* Packets a second of one queue, between two of its own timestamps. */
-static double packet_rate(struct bench *b, double tick,
-			  void (*put)(struct bench *b, unsigned int n))
+static double packet_rate(struct bench *b, void (*put)(struct bench *b, unsigned int n))
 {
 	const volatile uint64_t *from, *to;
 	double took[PACKET_REPS];
@@ -401,17 +392,15 @@ static double packet_rate(struct bench *b, double tick,
 		put(b, N_PACKETS);
 		sdma_timestamp(&b->q, b->flags.va + STAMP + 32);
 		finish(b);
-		took[i] = tick * (double)(*to - *from);
+		took[i] = b->tick_ns * (double)(*to - *from);
 	}
 	return N_PACKETS / bench_median(took, PACKET_REPS) * 1e9;
 }
 
 static void measure_packets(struct bench *b)
 {
-	double tick = ns_per_tick(&b->g);
-
-	bench_print("packets.nop", packet_rate(b, tick, nops));
-	bench_print("packets.copy", packet_rate(b, tick, small_copies));
+	bench_print("packets.nop", packet_rate(b, nops));
+	bench_print("packets.copy", packet_rate(b, small_copies));
 }
 
 /* ------------------------------------------------ stops */
@@ -450,24 +439,46 @@ static void measure_stops(struct bench *b)
 	bench_print("stop.idle", stop_time(b, ASLEEP_NS));
 }
 
-int main(void)
+static void measure_doors(struct bench *b)
+{
+	ring_times(b, "busy", 0);
+	measure_fault();
+	ring_times(b, "idle", ASLEEP_NS);
+}
+
+static const struct {
+	const char *name;
+	void (*measure)(struct bench *b);
+} parts[] = {
+	{ "copies", measure_copies },   { "packets", measure_packets },
+	{ "doorbells", measure_doors }, { "interrupts", measure_interrupts },
+	{ "stops", measure_stops },
+};
+
+static bool is_wanted(const char *part, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], part))
+			return true;
+	}
+	return argc < 2;
+}
+
+int main(int argc, char **argv)
 {
 	static struct bench b;
 
 	gpus_open(&b.g);
+	b.tick_ns = gpus_tick_ns(&b.g);
 	if (b.g.n < 2)
 		bench_fail("expected a machine of two GPUs");
 	sdma_create(&b.g, 0, 0, &b.q);
 	shared_create(&b.g, 0, VA(10), PAGE, &b.flags);
 	finish(&b);
-	measure_copies(&b);
-	measure_packets(&b);
-	bench_print("door.busy", ring_time(&b, 0));
-	measure_fault();
-	bench_print("door.idle", ring_time(&b, ASLEEP_NS));
-	measure_round_trip();
-	measure_interrupts(&b);
-	measure_stops(&b);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (is_wanted(parts[i].name, argc, argv))
+			parts[i].measure(&b);
+	}
 	sdma_destroy(&b.q);
 	return 0;
 }

@@ -175,12 +175,12 @@ void gpus_event_wait(struct gpus *g, const struct gpus_event *e)
 		bench_fail("an event did not come within %d ms", WAIT_MS);
 }
 
-uint64_t gpus_clock(struct gpus *g)
+double gpus_tick_ns(struct gpus *g)
 {
 	struct kfd_ioctl_get_clock_counters_args args = { .gpu_id = g->id[0] };
 
 	call(g->kfd, AMDKFD_IOC_GET_CLOCK_COUNTERS, &args, "clock counters");
-	return args.gpu_clock_counter;
+	return (double)args.system_clock_counter / (double)args.gpu_clock_counter;
 }
 
 /* ------------------------------------------------ the cycle */

@@ -70,8 +70,8 @@ void gpus_event_page(struct gpus *g, uint64_t va, uint64_t bytes, struct gpus_ev
 void gpus_event_set(struct gpus *g, const struct gpus_event *e);
 void gpus_event_wait(struct gpus *g, const struct gpus_event *e);
 
-/* GPU 0's clock, now, in its own ticks. */
-uint64_t gpus_clock(struct gpus *g);
+/* What a tick of GPU 0's clock is in that of bench_now_ns(): both began together. */
+double gpus_tick_ns(struct gpus *g);
 
 /* What bench_calls and bench_lib measure alike. */
 #define CYCLE_BYTES (2 * MIB)

@@ -89,6 +89,11 @@ unsigned int gpu_engine_step(struct gpu_engine *e)
 	return found;
 }
 
+unsigned int gpu_engine_begin(struct gpu_engine *e)
+{
+	return gpu_engine_step(e);
+}
+
 void gpu_engine_ring(struct gpu_engine *e, uint64_t bar_offset)
 {
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VKFD_SHIM_ENGINE_LINGER_H
+#define VKFD_SHIM_ENGINE_LINGER_H
+
+/**
+ * DOC: Where the engine sleeps, and whether and where it looks on
+ *
+ * A sleeper is woken soonest on the CPU of who wakes it: that thread waits in its
+ * doorbell's store meanwhile, and to wake an idle CPU costs several times as much.
+ * So the engine goes to sleep where the thread runs that rang last.
+ *
+ * An engine whose work is done may look for the next doorbell for a while before it
+ * sleeps, on another CPU than that thread's, for which it is bound to those. What came
+ * of it lately decides whether it does: after a success the next few times, otherwise
+ * only now and then.
+ *
+ * Where CPUs cannot be learned or chosen, the system decides where it is.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ENGINE_CPU_BYTES 1024 /* of a set of CPUs: more than any kernel is built for */
+
+struct engine_linger {
+	bool on;
+	bool bound; /* to the CPUs of @cpus but one */
+	unsigned int credit, n_hurries;
+	int32_t ringer; /* the thread that rang last, 0: not known */
+	/* not before it is asked again where that is, and how long that is put off */
+	uint64_t ask_at_ns, ask_pause_ns;
+	long cpus_bytes;
+	uint8_t cpus[ENGINE_CPU_BYTES]; /* what was allowed before it was bound or moved */
+};
+
+/* Its work is done. True: look on. */
+bool engine_linger_begin(struct engine_linger *l);
+/* It found work, or looked in vain; nothing if it did not look. */
+void engine_linger_end(struct engine_linger *l, bool worth_it);
+/* It is going to sleep, at @now. */
+void engine_linger_go_home(struct engine_linger *l, uint64_t now);
+
+#endif
