@@ -13,7 +13,7 @@
 #include "base/env.h"
 #include "base/sched.h"
 #include "mm/fence.h"
-#include "mm/vm_map_all.h"
+#include "mm/vm_map.h"
 
 /* struct targets - the program's array */
 struct targets {
@@ -22,13 +22,16 @@ struct targets {
 	uint32_t few[MACHINE_MAX_GPUS];
 };
 
-/* struct whole - all that a call would map, before any of it is */
-struct whole {
+/* struct plan - what a call is to map */
+struct plan {
+	unsigned int n, n_done;
+	uint32_t seen; /* a bit for each GPU that is in it, or needs nothing */
 	struct mm_map_part parts[2 * MACHINE_MAX_GPUS];
 	struct mm_mapping **slots[2 * MACHINE_MAX_GPUS]; /* where each mapping will be known */
-	unsigned int n;
-	bool seen[MACHINE_MAX_GPUS];
+	uint32_t targets[2 * MACHINE_MAX_GPUS];          /* which of the array each is for */
 };
+
+_Static_assert(MACHINE_MAX_GPUS <= 32, "a bit for each GPU");
 
 /* ------------------------------------------------ one GPU */
 
@@ -50,46 +53,55 @@ static int reach(struct kfd_process *p, const struct kfd_mem *mem, const struct 
 	return r;
 }
 
-int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
+/* Add what of @mem is not mapped yet on @pdd's GPU, for target @target. What comes before a failure
+ * stays in @plan. */
+static int plan_gpu(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd,
+		    uint32_t target, struct plan *plan)
 {
 	struct mm_mapping **map = mem->on[pdd->gpu].map;
+	bool seen = plan->seen >> pdd->gpu & 1;
 	struct mm_pte_attr attr;
 	int r = reach(p, mem, pdd, &attr);
 
 	for (unsigned int half = 0; !r && half < n_halves(mem); half++) {
 		vkf_gpuva va = { mem->va + half * mem->size };
 
-		if (map[half])
+		if (map[half] || seen)
 			continue;
 		if (va.v < mem->va)
 			return -EINVAL;
-		r = mm_vm_map(pdd->vm, mem->bo, va, &attr, &map[half]);
-		if (!r)
-			mem->n_mapped++;
+		plan->parts[plan->n] = (struct mm_map_part){ pdd->vm, va, attr, NULL, NULL };
+		plan->slots[plan->n] = &map[half];
+		plan->targets[plan->n++] = target;
 	}
+	plan->seen |= UINT32_C(1) << pdd->gpu;
 	return r;
 }
 
-/* The same, remembered in @w instead of done. */
-static int plan_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd,
-		    struct whole *w)
+/* All or none, or as far as it gets: then @plan's n_done says how far. */
+static int perform(struct kfd_mem *mem, struct plan *plan, bool all)
 {
-	struct mm_mapping **map = mem->on[pdd->gpu].map;
-	struct mm_pte_attr attr;
-	int r = reach(p, mem, pdd, &attr);
+	unsigned int i;
+	int r = 0;
 
-	for (unsigned int half = 0; !r && half < n_halves(mem); half++) {
-		vkf_gpuva va = { mem->va + half * mem->size };
-
-		if (map[half] || w->seen[pdd->gpu])
-			continue;
-		if (va.v < mem->va)
-			return -EINVAL;
-		w->parts[w->n] = (struct mm_map_part){ pdd->vm, va, attr, NULL, NULL };
-		w->slots[w->n++] = &map[half];
-	}
-	w->seen[pdd->gpu] = true;
+	if (plan->n)
+		r = all ? mm_vm_map_all(mem->bo, plan->parts, plan->n)
+			: mm_vm_map_some(mem->bo, plan->parts, plan->n);
+	for (i = 0; i < plan->n && plan->parts[i].mapping; i++)
+		*plan->slots[i] = plan->parts[i].mapping;
+	mem->n_mapped += i;
+	plan->n_done = i;
 	return r;
+}
+
+int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
+{
+	struct plan plan;
+	int r;
+
+	plan.n = plan.seen = 0;
+	r = plan_gpu(p, mem, pdd, 0, &plan);
+	return r ? r : perform(mem, &plan, false);
 }
 
 static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
@@ -214,47 +226,36 @@ static int find_target(struct kfd_process *p, const struct targets *t, uint32_t 
 	return r;
 }
 
-/* As the kernel: one after the other, as far as it gets. */
-static int map_in_turn(struct kfd_process *p, struct kfd_mem *mem, const struct targets *t,
-		       uint32_t *n_success)
+/*
+ * As the kernel: one after the other, as far as it gets. Or all of them, or none; then what is
+ * mapped is waited for without an ear for signals: it ends soon, and there is nothing that the call
+ * could be resumed with.
+ */
+static int map_targets(struct kfd_process *p, struct kfd_mem *mem, const struct targets *t,
+		       bool all, uint32_t *n_success)
 {
-	for (uint32_t i = t->first; i < t->n; i++) {
-		struct kfd_pdd *pdd;
-		int r = find_target(p, t, i, &pdd);
+	struct plan plan;
+	uint32_t i;
+	int r = 0, e;
 
-		if (!r)
-			r = kfd_mem_map(p, mem, pdd);
-		if (r)
-			return r;
-		*n_success = i + 1;
-	}
-	return sync_all(mem, true);
-}
-
-/* All of them, or none. What is mapped is waited for without an ear for signals: it ends soon, and
- * there is nothing that the call could be resumed with. */
-static int map_whole(struct kfd_process *p, struct kfd_mem *mem, const struct targets *t,
-		     uint32_t *n_success)
-{
-	struct whole w = { .n = 0 };
-	int r = 0;
-
-	for (uint32_t i = t->first; !r && i < t->n; i++) {
+	plan.n = plan.seen = 0;
+	for (i = t->first; i < t->n; i++) {
 		struct kfd_pdd *pdd;
 
 		r = find_target(p, t, i, &pdd);
 		if (!r)
-			r = plan_map(p, mem, pdd, &w);
+			r = plan_gpu(p, mem, pdd, i, &plan);
+		if (r)
+			break;
 	}
-	if (!r && w.n)
-		r = mm_vm_map_all(mem->bo, w.parts, w.n);
-	if (r)
+	if (r && all)
 		return r;
-	for (unsigned int i = 0; i < w.n; i++)
-		*w.slots[i] = w.parts[i].mapping;
-	mem->n_mapped += w.n;
-	*n_success = t->n;
-	return sync_all(mem, false);
+	e = perform(mem, &plan, all);
+	if (e && all)
+		return e;
+	*n_success = plan.n_done < plan.n ? plan.targets[plan.n_done] : i;
+	r = e ? e : r;
+	return r ? r : sync_all(mem, !all);
 }
 
 static int map_locked(struct kfd_process *p, struct kfd_ioctl_map_memory_to_gpu_args *args,
@@ -272,9 +273,8 @@ static int map_locked(struct kfd_process *p, struct kfd_ioctl_map_memory_to_gpu_
 	mem = kfd_mem_find(pdd, args->handle);
 	if (!mem)
 		return -ENOMEM;
-	if (machine_profile(p->driver->machine)->knobs.map_transactional)
-		return map_whole(p, mem, t, &args->n_success);
-	return map_in_turn(p, mem, t, &args->n_success);
+	return map_targets(p, mem, t, machine_profile(p->driver->machine)->knobs.map_transactional,
+			   &args->n_success);
 }
 
 int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg)

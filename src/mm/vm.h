@@ -51,8 +51,7 @@ uint32_t mm_vm_root(const struct mm_vm *vm);
  *
  * Return: 0; -EINVAL: @va is 0, not page-aligned, beyond the VM, or overlaps another mapping of it;
  * @bo is another client's, or VRAM of another GPU to be reached as LOCAL; -EPERM: it shares the
- * reservation of another VM; -ENOMEM; -ERESTARTSYS
- * (512): interrupted before anything changed; -EBUSY: tables on the move.
+ * reservation of another VM; -ENOMEM; -ERESTARTSYS (512): interrupted before anything changed.
  */
 int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_pte_attr *attr,
 	      struct mm_mapping **ret_mapping);

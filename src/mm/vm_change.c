@@ -12,7 +12,6 @@ struct change {
 	struct mm_vm *vm;
 	const struct mm_vm_change *req;
 	const struct mm_mapping *holder; /* of UNMAP by who holds it, or NULL */
-	bool holds;                      /* the new mapping is held */
 	struct mm_va_plan plan;
 	struct mm_lock_ctx ctx;
 	struct mm_pt_update *update; /* NULL: nothing to write */
@@ -155,18 +154,6 @@ static int lock_all(struct change *c) VKF_REQUIRES(c->vm->lock)
 	return r || c->req->later ? r : mm_vm_reserve_freed_locked(c->vm, &c->ctx);
 }
 
-/* Who holds a mapping wants the buffer where it belongs. */
-static int validate(struct change *c)
-{
-	const struct mm_op op = {
-		.locks = &c->ctx,
-		.asker = c->vm->client,
-		.interruptible = true,
-	};
-
-	return c->holds ? mm_bo_validate_locked(c->req->bo, &op) : 0;
-}
-
 static int reserve(struct change *c) VKF_REQUIRES(c->vm->lock)
 {
 	int r;
@@ -175,8 +162,6 @@ static int reserve(struct change *c) VKF_REQUIRES(c->vm->lock)
 		r = lock_all(c);
 		if (!r && leads_somewhere(c) && !c->req->later)
 			r = mm_vm_validate_tables_locked(c->vm, &c->ctx, true);
-		if (!r)
-			r = validate(c);
 	} while (mm_lock_ctx_retry(&c->ctx, r));
 	return r;
 }
@@ -310,7 +295,6 @@ static void enter(struct change *c, struct mm_va_node *node)
 	if (!m)
 		return;
 	mm_mapping_init(m, c->vm);
-	m->is_held = c->holds;
 	mm_mapping_enter_locked(m, c->fence);
 }
 
@@ -378,8 +362,7 @@ static int perform(struct change *c) VKF_REQUIRES(c->vm->lock)
 	return r;
 }
 
-static int change_locked(struct change *c, struct mm_mapping **ret_mapping)
-	VKF_REQUIRES(c->vm->lock)
+static int change_locked(struct change *c) VKF_REQUIRES(c->vm->lock)
 {
 	int r = make_plan(c);
 
@@ -388,22 +371,20 @@ static int change_locked(struct change *c, struct mm_mapping **ret_mapping)
 	mm_lock_ctx_init(&c->ctx, true);
 	r = perform(c);
 	mm_lock_ctx_fini(&c->ctx);
-	if (!r && ret_mapping)
-		*ret_mapping = mapping(c->plan.steps[c->plan.n_steps - 1].node);
 	mm_va_plan_fini(&c->plan);
 	return r;
 }
 
 /* ------------------------------------------------ requests */
 
-static int change(struct change *c, struct mm_mapping **ret_mapping)
+static int change(struct change *c)
 {
 	int r = mm_vm_lock(c->vm);
 
 	if (r)
 		return r;
 	vkf_list_init(&c->done);
-	r = change_locked(c, ret_mapping);
+	r = change_locked(c);
 	mm_vm_unlock(c->vm);
 	mm_vm_free_mappings(&c->done);
 	return r;
@@ -423,32 +404,10 @@ int mm_vm_change(struct mm_vm *vm, const struct mm_vm_change *req, struct mm_fen
 	int r = vkf_fault("mm.map", vm->dev->config.index);
 
 	if (!r)
-		r = change(&c, NULL);
+		r = change(&c);
 	if (!r)
 		give_fence(&c, ret_fence);
 	return r;
-}
-
-int mm_vm_map(struct mm_vm *vm, struct mm_bo *bo, vkf_gpuva va, const struct mm_pte_attr *attr,
-	      struct mm_mapping **ret_mapping)
-{
-	const struct mm_vm_change req = {
-		.op = MM_VA_MAP,
-		.va = va,
-		.bytes = bo->size,
-		.bo = bo,
-		.attr = *attr,
-	};
-	struct change c = { .vm = vm, .req = &req, .holds = true };
-	int r = vkf_fault("mm.map", vm->dev->config.index);
-
-	if (!r)
-		r = change(&c, ret_mapping);
-	if (r)
-		return r;
-	vkf_trace_vm_map(vm->client->config.number, (uint8_t)vm->dev->config.index, va.v, bo->size);
-	give_fence(&c, NULL);
-	return 0;
 }
 
 int mm_vm_unmap(struct mm_mapping *m, struct mm_fence **ret_fence)
@@ -460,7 +419,7 @@ int mm_vm_unmap(struct mm_mapping *m, struct mm_fence **ret_fence)
 	};
 	struct change c = { .vm = m->vm, .req = &req, .holder = m };
 	uint64_t bytes = m->node.range.last - m->node.range.first + 1;
-	int r = change(&c, NULL);
+	int r = change(&c);
 
 	if (r)
 		return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "mm/vm_map_all.h"
+#include "mm/vm_map.h"
 
 #include "mm_fixture.h"
 
@@ -48,16 +48,33 @@ static int teardown(void **state)
 }
 
 /* Twice in a row in each VM. */
-static int map_everywhere(void)
+static void make_parts(void)
 {
 	struct mm_pte_attr attr = { .writeable = true, .snooped = true };
-	int r;
 
 	for (unsigned int i = 0; i < 2 * N_VMS; i++)
 		parts[i] = (struct mm_map_part){
 			vms[i / 2], { VA + i % 2 * BYTES }, attr, NULL, NULL
 		};
+}
+
+static int map_everywhere(void)
+{
+	int r;
+
+	make_parts();
 	r = mm_vm_map_all(bo, parts, 2 * N_VMS);
+	mm_fixture_check(&f);
+	return r;
+}
+
+/* As far as it gets. */
+static int map_in_turn(void)
+{
+	int r;
+
+	make_parts();
+	r = mm_vm_map_some(bo, parts, 2 * N_VMS);
 	mm_fixture_check(&f);
 	return r;
 }
@@ -177,6 +194,72 @@ static void a_fault_on_any_gpu_refuses_all(void **state)
 	vkf_env_set(&counting_env);
 }
 
+/* The first of them are mapped, and as many as VMs know. Return: how many; they are unmapped. */
+static unsigned int undo_some(void)
+{
+	unsigned int n = 0;
+
+	while (n < 2 * N_VMS && parts[n].mapping)
+		n++;
+	assert_int_equal(n_mapped(), n);
+	for (unsigned int i = n; i < 2 * N_VMS; i++)
+		assert_null(parts[i].mapping);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(mm_vm_unmap(parts[i].mapping, NULL), 0);
+	return n;
+}
+
+static void in_turn_all_before_a_place_that_is_taken_are_mapped(void **state)
+{
+	for (unsigned int i = 0; i < 2 * N_VMS; i++) {
+		struct mm_bo *other = mm_fixture_bo(&f, MM_BO_GTT, VKF_PAGE_SIZE);
+		struct mm_mapping *m =
+			mm_fixture_map(vms[i / 2], other, VA + i % 2 * BYTES + VKF_MIB(1));
+
+		assert_int_equal(map_in_turn(), -EINVAL);
+		assert_int_equal(mm_vm_unmap(m, NULL), 0);
+		assert_int_equal(undo_some(), i);
+		mm_bo_put(other);
+	}
+	assert_int_equal(map_in_turn(), 0);
+	assert_int_equal(undo_some(), 2 * N_VMS);
+}
+
+static void in_turn_all_before_a_fault_are_mapped(void **state)
+{
+	const struct vkf_env_ops env = { counting_zalloc, counting_free, fault };
+
+	for (faults_at = 0; faults_at < N_VMS; faults_at++) {
+		vkf_env_set(&env);
+		assert_int_equal(map_in_turn(), -EIO);
+		vkf_env_set(&counting_env);
+		assert_int_equal(undo_some(), 2 * faults_at);
+	}
+}
+
+/* With jobs that wait each VM's fence also needs a slot of the buffer's. */
+static void in_turn_without_memory_what_was_mapped_stays(void **state)
+{
+	unsigned int n = 0, seen = 0, k;
+	int r;
+
+	do {
+		struct mm_bo *old = bo;
+
+		bo = mm_fixture_bo(&f, MM_BO_GTT, BYTES);
+		fail_alloc(++n);
+		r = map_in_turn();
+		fail_alloc(0);
+		k = undo_some();
+		seen |= 1u << k;
+		assert_int_equal(r, k < 2 * N_VMS ? -ENOMEM : 0);
+		mm_fixture_run_all(&f);
+		mm_bo_put(old);
+	} while (r && n < 10000);
+	/* Each of them was the one that there was no memory for. */
+	assert_int_equal(seen, (2u << 2 * N_VMS) - 1);
+}
+
 static void a_signal_is_heard_before_anything_changes(void **state)
 {
 	vkf_mutex_lock(&f.a.mm->lock);
@@ -198,6 +281,11 @@ int main(void)
 		T(one_place_that_is_taken_refuses_all),
 		T(each_allocation_may_be_refused_and_nothing_is_mapped),
 		T(a_fault_on_any_gpu_refuses_all),
+		T(in_turn_all_before_a_place_that_is_taken_are_mapped),
+		T(in_turn_all_before_a_fault_are_mapped),
+		T(in_turn_without_memory_what_was_mapped_stays),
+		cmocka_unit_test_setup_teardown(in_turn_without_memory_what_was_mapped_stays,
+						setup_delayed, teardown),
 		T(a_signal_is_heard_before_anything_changes),
 	};
 
