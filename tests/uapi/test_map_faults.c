@@ -278,7 +278,7 @@ static void the_block_comes_back_on_every_refusal(void **state)
 static void what_was_set_when_the_driver_started_happens(void **state)
 {
 	const char *fault = getenv("UAPI_FAULT"), *mode = getenv("UAPI_MODE");
-	struct trial t = { .flags = F_VRAM };
+	struct trial t = { .flags = F_VRAM, .va = VA(1) };
 	char point[32], error[32];
 
 	if (!uapi_through_shim() || !fault)
