@@ -163,6 +163,12 @@ static int query_proc_file(struct server *s, const char *path)
 
 /* ------------------------------------------------ what goes wrong on demand */
 
+/* To the thread that the kernel would choose: the first. */
+static int send_sigbus(int32_t pid)
+{
+	return syscall(SYS_tgkill, pid, pid, SIGBUS) < 0 ? -errno : 0;
+}
+
 /* ":reset:GPU", or ":poison:PID:ADDRESS". */
 static int query_inject(struct server *s, const char *args)
 {
@@ -173,12 +179,9 @@ static int query_inject(struct server *s, const char *args)
 	if (sscanf(args, ":reset:%u%n", &gpu, &n) == 1 && !args[n]) {
 		r = driver_reset_gpu(s->driver, gpu);
 	} else if (sscanf(args, ":poison:%d:%llx%n", &pid, &va, &n) == 2 && !args[n]) {
-		r = driver_poison(s->driver, pid, va);
-		/* To the thread that the kernel would choose: the first. */
-		if (!r && syscall(SYS_tgkill, pid, pid, SIGBUS) < 0)
-			r = -errno;
+		r = driver_poison(s->driver, pid, va, send_sigbus);
 	}
-	return r < 0 ? r : text_fd("", 0);
+	return r ? r : text_fd("", 0);
 }
 
 /* ------------------------------------------------ who answers */

@@ -732,7 +732,7 @@ int driver_reset_gpu(struct driver *d, unsigned int gpu)
 	return 0;
 }
 
-int driver_poison(struct driver *d, int32_t pid, uint64_t va)
+int driver_poison(struct driver *d, int32_t pid, uint64_t va, int (*signal)(int32_t pid))
 {
 	struct driver_client *c;
 	uint64_t id = 0;
@@ -743,7 +743,7 @@ int driver_poison(struct driver *d, int32_t pid, uint64_t va)
 
 		id = c->id;
 		if (p && c->pid == pid)
-			r = kfd_process_poison(p, va);
+			r = kfd_process_poison(p, va, signal);
 		done_looking(d, c);
 	}
 	if (c)

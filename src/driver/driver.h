@@ -128,10 +128,10 @@ void driver_set_procfs(struct driver *d, const struct kfd_procfs_ops *ops, void 
 int driver_proc_file(struct driver *d, int32_t pid, const char *name, char *buf, size_t len);
 /* GPU @gpu is reset, with all that follows for whoever is there. Waits for engines. Return: 0, or -ENODEV. */
 int driver_reset_gpu(struct driver *d, unsigned int gpu);
-/* The client @pid has used bad memory at @va; the caller sends the SIGBUS. Return: 0; -ESRCH: no client
- * of KFD has this pid; -EFAULT: none of its GPUs has anything there; 1: it was told of such memory
- * before, and gets no signal. */
-int driver_poison(struct driver *d, int32_t pid, uint64_t va);
+/* The client @pid has used bad memory at @va; @signal sends it a SIGBUS, and takes no lock. Return: 0;
+ * -ESRCH: no client of KFD has this pid; -EFAULT: none of its GPUs has anything there; or what @signal
+ * returned. */
+int driver_poison(struct driver *d, int32_t pid, uint64_t va, int (*signal)(int32_t pid));
 void driver_evictions(struct driver *d, struct kfd_eviction_stat *ret_stat);
 
 #endif

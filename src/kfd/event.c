@@ -324,13 +324,13 @@ bool kfd_events_gpu_signal(struct kfd_events *ev, uint32_t id)
 	return e != NULL;
 }
 
-unsigned int kfd_events_memory(struct kfd_events *ev,
+static unsigned int set_memory(struct kfd_events *ev,
 			       const struct kfd_hsa_memory_exception_data *data)
+	VKF_REQUIRES(ev->lock)
 {
 	struct kfd_event *e;
 	unsigned int id, n = 0;
 
-	vkf_mutex_lock(&ev->lock);
 	vkf_handle_for_each(&ev->others, id, e) {
 		if (e->type != KFD_IOC_EVENT_MEMORY)
 			continue;
@@ -338,16 +338,15 @@ unsigned int kfd_events_memory(struct kfd_events *ev,
 		kfd_event_set(e);
 		n++;
 	}
-	vkf_mutex_unlock(&ev->lock);
 	return n;
 }
 
-unsigned int kfd_events_hw(struct kfd_events *ev, const struct kfd_hsa_hw_exception_data *data)
+static unsigned int set_hw(struct kfd_events *ev, const struct kfd_hsa_hw_exception_data *data)
+	VKF_REQUIRES(ev->lock)
 {
 	struct kfd_event *e;
 	unsigned int id, n = 0;
 
-	vkf_mutex_lock(&ev->lock);
 	vkf_handle_for_each(&ev->others, id, e) {
 		if (e->type != KFD_IOC_EVENT_HW_EXCEPTION)
 			continue;
@@ -355,6 +354,41 @@ unsigned int kfd_events_hw(struct kfd_events *ev, const struct kfd_hsa_hw_except
 		kfd_event_set(e);
 		n++;
 	}
+	return n;
+}
+
+unsigned int kfd_events_memory(struct kfd_events *ev,
+			       const struct kfd_hsa_memory_exception_data *data)
+{
+	unsigned int n;
+
+	vkf_mutex_lock(&ev->lock);
+	n = set_memory(ev, data);
 	vkf_mutex_unlock(&ev->lock);
 	return n;
+}
+
+unsigned int kfd_events_hw(struct kfd_events *ev, const struct kfd_hsa_hw_exception_data *data)
+{
+	unsigned int n;
+
+	vkf_mutex_lock(&ev->lock);
+	n = set_hw(ev, data);
+	vkf_mutex_unlock(&ev->lock);
+	return n;
+}
+
+/* Who waits for one of them cannot go on before the lock is free. */
+int kfd_events_poison(struct kfd_process *p, const struct kfd_hsa_hw_exception_data *hw,
+		      const struct kfd_hsa_memory_exception_data *memory,
+		      int (*signal)(int32_t pid))
+{
+	int r;
+
+	vkf_mutex_lock(&p->events.lock);
+	(void)set_hw(&p->events, hw);
+	(void)set_memory(&p->events, memory);
+	r = signal(p->pid);
+	vkf_mutex_unlock(&p->events.lock);
+	return r;
 }

@@ -79,6 +79,10 @@ bool kfd_events_gpu_signal(struct kfd_events *ev, uint32_t id);
 unsigned int kfd_events_memory(struct kfd_events *ev,
 			       const struct kfd_hsa_memory_exception_data *data);
 unsigned int kfd_events_hw(struct kfd_events *ev, const struct kfd_hsa_hw_exception_data *data);
+/* Both, and @signal is called before anybody hears of it. Return: what that returned. */
+int kfd_events_poison(struct kfd_process *p, const struct kfd_hsa_hw_exception_data *hw,
+		      const struct kfd_hsa_memory_exception_data *memory,
+		      int (*signal)(int32_t pid));
 
 /* The ioctls. */
 int kfd_create_event(struct kfd_process *p, struct vkf_call *call, void *arg);

@@ -71,9 +71,10 @@ void kfd_reset_begin(struct kfd_driver *kd, unsigned int gpu);
 void kfd_process_reset(struct kfd_process *p, unsigned int gpu);
 void kfd_reset_end(struct kfd_driver *kd, unsigned int gpu);
 /* It has used bad memory at @va: its queues on the first GPU that has something there never run again,
- * and its events tell; the caller sends the signal. Return: 0; 1 when it has been told of bad memory
- * before, and is told no more; -EFAULT when no GPU has anything there. */
-int kfd_process_poison(struct kfd_process *p, uint64_t va);
+ * its events tell, and before anybody hears of them @signal sends it a SIGBUS (with the lock of its
+ * events held). Only the first time; then nothing more happens. Return: what @signal returned; 0; or
+ * -EFAULT when no GPU has anything there. */
+int kfd_process_poison(struct kfd_process *p, uint64_t va, int (*signal)(int32_t pid));
 
 /* How often a process was evicted, was brought back, and could not be brought back yet. */
 struct kfd_eviction_stat {

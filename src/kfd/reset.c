@@ -6,7 +6,7 @@
  * good and lets their memory go; afterwards it tells each of them (kgd2kfd_pre_reset(),
  * kfd_signal_reset_event() of Linux 6.12). Processes that begin later work. Poison that
  * was consumed concerns the process that consumed it: its queues on that GPU stop,
- * its events tell, and it gets a SIGBUS, which is whoever calls this to send.
+ * its events tell, and it gets a SIGBUS before it can know of them.
  */
 #include <errno.h>
 #include "kfd/process.h"
@@ -56,7 +56,7 @@ static struct kfd_pdd *pdd_of_address(struct kfd_process *p, uint64_t va) VKF_RE
 	return NULL;
 }
 
-int kfd_process_poison(struct kfd_process *p, uint64_t va)
+int kfd_process_poison(struct kfd_process *p, uint64_t va, int (*signal)(int32_t pid))
 {
 	struct kfd_hsa_hw_exception_data hw = {
 		.reset_cause = KFD_HW_EXCEPTION_ECC,
@@ -74,10 +74,8 @@ int kfd_process_poison(struct kfd_process *p, uint64_t va)
 	if (!pdd)
 		return -EFAULT;
 	if (atomic_exchange(&p->poisoned, true))
-		return 1;
+		return 0;
 	hw.gpu_id = memory.gpu_id = pdd->gpu_id;
 	(void)kfd_queues_evict(p, pdd);
-	(void)kfd_events_hw(&p->events, &hw);
-	(void)kfd_events_memory(&p->events, &memory);
-	return 0;
+	return kfd_events_poison(p, &hw, &memory, signal);
 }

@@ -14,11 +14,10 @@
 #define OP_FENCE 5u
 #define PATIENCE 5000 /* ms */
 
-/* The driver is that of this program's environment. Return: the exit status. */
-static int inject(const char *a, const char *b, const char *c)
+/* The driver is that of this program's environment. */
+static pid_t inject_begin(const char *a, const char *b, const char *c)
 {
 	const char *vkfd = getenv("UAPI_VKFD");
-	int status;
 	pid_t pid;
 
 	assert_non_null(vkfd);
@@ -28,9 +27,22 @@ static int inject(const char *a, const char *b, const char *c)
 		execl(vkfd, vkfd, "inject", a, b, c, (char *)NULL);
 		_exit(127);
 	}
+	return pid;
+}
+
+/* Return: the exit status. */
+static int inject_end(pid_t pid)
+{
+	int status;
+
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int inject(const char *a, const char *b, const char *c)
+{
+	return inject_end(inject_begin(a, b, c));
 }
 
 static int smi_open(struct prog *p, unsigned int gpu)
@@ -200,6 +212,32 @@ static void bad_memory_stops_the_gpu_that_has_it_and_is_a_sigbus(void **state)
 	assert_true(is_written(&w[0], 9, PATIENCE));
 }
 
+static void the_signal_is_there_before_the_events_tell(void **state)
+{
+	struct kfd_event_data data;
+	sigset_t set, pending;
+	char pid[32], va[32];
+	uint32_t memory;
+	struct writer w;
+	struct prog p;
+	pid_t child;
+
+	prog_start(&p);
+	event_page(&p);
+	memory = event(&p, KFD_IOC_EVENT_MEMORY, false);
+	writer_start(&p, &w, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGBUS);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	snprintf(va, sizeof(va), "0x%llx", VA(5));
+	child = inject_begin("poison", pid, va);
+	wait_data(&p, memory, &data);
+	assert_int_equal(sigpending(&pending), 0);
+	assert_true(sigismember(&pending, SIGBUS));
+	assert_int_equal(inject_end(child), 0);
+}
+
 static void what_is_not_there_is_refused_and_changes_nothing(void **state)
 {
 	char pid[32], other[32];
@@ -224,6 +262,7 @@ static void what_is_not_there_is_refused_and_changes_nothing(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_reset_stops_who_is_there_and_tells_them),
 	cmocka_unit_test(bad_memory_stops_the_gpu_that_has_it_and_is_a_sigbus),
+	cmocka_unit_test(the_signal_is_there_before_the_events_tell),
 	cmocka_unit_test(what_is_not_there_is_refused_and_changes_nothing),
 };
 
