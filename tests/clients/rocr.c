@@ -8,17 +8,22 @@
  *	rocr signals	thousands of signals, each waited for
  *	rocr queues N	N queues at once, used in turn
  *	rocr shutdown	the end, with work under way and work that waits for ever
+ *	rocr busy	copies and barriers, from when it says where its memory is to the end of its input
+ *	rocr gone	a copy out of memory that is unmapped meanwhile
  *
  * It looks at every byte, says "right" at the end, and knows nothing of vkfd.
  */
 #include <hsa/hsa.h>
 #include <hsa/hsa_ext_amd.h>
 #include <pthread.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define MAX_GPUS   4
 #define MAX_QUEUES 128
@@ -404,6 +409,62 @@ static void shutdown_in_flight(void)
 	EXPECT(hsa_signal_load_relaxed(done) > 0);
 }
 
+/* ------------------------------------------------ until something happens */
+
+static bool input_ended(void)
+{
+	struct pollfd p = { 0, POLLIN, 0 };
+	char c;
+
+	return poll(&p, 1, 0) > 0 && read(0, &c, 1) == 0;
+}
+
+static void busy(void)
+{
+	struct place host = { cpu, host_pool };
+	uint8_t *device = allocate(vram[0], 1 << 20);
+	hsa_signal_t done = signal_of(0);
+	hsa_queue_t *q = queue_on(0);
+	unsigned int rounds = 0;
+
+	do {
+		for (unsigned int i = 0; i < n_gpus; i++) {
+			struct place there = { gpu[i], vram[i] };
+
+			copy_round(&host, &there, 300000, 4);
+		}
+		hsa_signal_store_relaxed(done, 1);
+		barrier(q, HSA_PACKET_TYPE_BARRIER_AND, none, none, done);
+		WAIT_FOR(done);
+		if (!rounds++) {
+			printf("%d %p\n", getpid(), (void *)device);
+			fflush(stdout);
+		}
+	} while (!input_ended());
+	CHECK(hsa_amd_memory_pool_free(device));
+	CHECK(hsa_queue_destroy(q));
+	CHECK(hsa_signal_destroy(done));
+}
+
+/* The program's mistake: the runtime is to say where, and end it. */
+static void gone(void)
+{
+	size_t bytes = 4 << 20;
+	hsa_signal_t go = signal_of(1), done = signal_of(1);
+	char *device = allocate(vram[0], bytes);
+	char *mine = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *locked;
+
+	EXPECT(mine != MAP_FAILED);
+	CHECK(hsa_amd_memory_lock(mine, bytes, gpu, 1, &locked));
+	CHECK(hsa_amd_memory_async_copy(device, gpu[0], locked, cpu, bytes, 1, &go, done));
+	EXPECT(!munmap(mine + (1 << 20), 1 << 20));
+	printf("%p\n", (void *)((char *)locked + (1 << 20)));
+	fflush(stdout);
+	hsa_signal_store_screlease(go, 0);
+	WAIT_FOR(done);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -421,6 +482,10 @@ int main(int argc, char **argv)
 		many_queues((unsigned int)atoi(argv[2]));
 	else if (!strcmp(what, "shutdown"))
 		shutdown_in_flight();
+	else if (!strcmp(what, "busy"))
+		busy();
+	else if (!strcmp(what, "gone"))
+		gone();
 	else
 		return 2;
 	CHECK(hsa_shut_down());
