@@ -36,6 +36,7 @@ struct top {
 	json_t *before, *now;
 	struct termios was;
 	bool is_tty;  /* stdin: keys can be read */
+	bool help;    /* what everything means is shown instead */
 	int signals;
 	int ended_by; /* a signal */
 	bool quit;
@@ -110,55 +111,113 @@ static void leave(struct top *t)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &t->was);
 }
 
-/* Over the old frame, line for line, in one write: nothing flickers. */
+/* Over what stands there. Behind a line's last column the cursor is still in it: nothing is cleared. */
+static void write_line(FILE *f, const struct top_screen *s, unsigned int row, const char *text,
+		       const char *end)
+{
+	fprintf(f, "\033[%u;1H%.*s%s", row, (int)(end - text), text,
+		top_columns(text, end) < s->width ? "\033[K" : "");
+}
+
+static void write_frame(FILE *f, const struct top_screen *s, const char *frame, const char *keys,
+			unsigned int height)
+{
+	unsigned int row = 0;
+
+	for (const char *p = frame, *end; p; p = *end ? end + 1 : NULL) {
+		end = p + strcspn(p, "\n");
+		write_line(f, s, ++row, p, end);
+	}
+	if (row < height)
+		fprintf(f, "\033[%u;1H\033[J", row + 1);
+	if (keys)
+		write_line(f, s, height, keys, keys + strlen(keys));
+}
+
+/* In one write, line for line: nothing flickers. */
 static void draw(struct top *t)
 {
-	char *frame, *out = NULL, *p, *next;
+	char *frame, *keys = NULL, *out = NULL;
+	unsigned int height;
 	size_t size;
 	FILE *f;
 
 	measure(&t->screen);
-	/* The last line is for the keys. */
-	t->screen.height--;
-	frame = top_frame(t->before, t->now, &t->screen);
+	height = t->screen.height;
+	/* The last line is for the keys, if there is another. */
+	if (height > 1)
+		t->screen.height--;
+	frame = t->help ? top_help(&t->screen) : top_frame(t->before, t->now, &t->screen);
+	if (height > 1 && !t->help)
+		keys = top_keys(&t->screen);
 	f = frame ? open_memstream(&out, &size) : NULL;
 	if (f) {
-		fputs("\033[H", f);
-		for (p = frame; p; p = next) {
-			next = strchr(p, '\n');
-			if (next)
-				*next++ = '\0';
-			fprintf(f, "%s\033[K\r\n", p);
-		}
-		fprintf(f, "\033[J\033[%u;1H\033[2mq quit  s sort: %-9s  j/k scroll\033[0m\033[K",
-			t->screen.height + 1, top_sort_name(t->screen.sort));
+		write_frame(f, &t->screen, frame, keys, height);
 		if (!fclose(f))
 			say(out, size);
 	}
 	free(out);
+	free(keys);
 	free(frame);
 }
 
 /* ------------------------------------------------ keys and signals */
 
+/* Up for less than 0. How far is far enough is the frame's to say. */
+static void scroll(struct top *t, int lines)
+{
+	unsigned int *s = &t->screen.scroll;
+
+	if (lines < 0)
+		*s -= *s < (unsigned int)-lines ? *s : (unsigned int)-lines;
+	else
+		*s += (unsigned int)lines;
+}
+
 static void key(struct top *t, char c)
 {
-	switch (tolower((unsigned char)c)) {
-	case 'q':
+	c = (char)tolower((unsigned char)c);
+	if (c == 'q') {
 		t->quit = true;
-		break;
-	case 's':
-		t->screen.sort = (t->screen.sort + 1) % TOP_SORTS;
-		break;
-	case 'j':
-		t->screen.scroll++;
-		break;
-	case 'k':
-		t->screen.scroll -= t->screen.scroll > 0;
-		break;
-	default:
-		break;
+		return;
 	}
+	if (t->help || c == '?' || c == 'h') {
+		t->help = !t->help;
+		return;
+	}
+	if (c == 's')
+		t->screen.sort = (t->screen.sort + 1) % TOP_SORTS;
+	else if (c == 'j')
+		scroll(t, 1);
+	else if (c == 'k')
+		scroll(t, -1);
+	else if (c == '\f')
+		say("\033[2J", 4);
+}
+
+/* A key that sends more than a byte: ESC, [ or O, digits, and a last byte. Return: how many. */
+static size_t long_key(struct top *t, const char *s, size_t n)
+{
+	const int far = 1000000, page = (int)t->screen.height / 2 + 1;
+	size_t i = 2;
+
+	if (n < 3 || s[0] != '\033' || (s[1] != '[' && s[1] != 'O'))
+		return 0;
+	while (i + 1 < n && (isdigit((unsigned char)s[i]) || s[i] == ';'))
+		i++;
+	if (t->help)
+		t->help = false;
+	else if (s[i] == 'A' || s[i] == 'B')
+		scroll(t, s[i] == 'A' ? -1 : 1);
+	else if (s[i] == 'H' || s[i] == 'F')
+		scroll(t, s[i] == 'H' ? -far : far);
+	else if (s[i] == '~' && strchr("17", s[2]))
+		scroll(t, -far);
+	else if (s[i] == '~' && strchr("48", s[2]))
+		scroll(t, far);
+	else if (s[i] == '~' && strchr("56", s[2]))
+		scroll(t, s[2] == '5' ? -page : page);
+	return i + 1;
 }
 
 static void keys(struct top *t)
@@ -169,8 +228,13 @@ static void keys(struct top *t)
 	/* The terminal is gone. */
 	if (n <= 0)
 		t->quit = true;
-	for (ssize_t i = 0; i < n; i++)
-		key(t, buf[i]);
+	for (ssize_t i = 0; i < n;) {
+		size_t len = long_key(t, buf + i, (size_t)(n - i));
+
+		if (!len)
+			key(t, buf[i]);
+		i += (ssize_t)(len ? len : 1);
+	}
 }
 
 /* As a program that handles nothing: stopped, until it is continued. */
@@ -269,6 +333,7 @@ static int watch(struct top *t)
 static int show_once(struct top *t)
 {
 	const char *columns = getenv("COLUMNS");
+	unsigned long width = columns ? strtoul(columns, NULL, 10) : 0;
 	char *frame;
 	int r;
 
@@ -276,7 +341,7 @@ static int show_once(struct top *t)
 	r = look(t);
 	if (r)
 		return no_answer(t, r);
-	t->screen.width = columns ? (unsigned int)strtoul(columns, NULL, 10) : 80;
+	t->screen.width = width && width < 10000 ? (unsigned int)width : 80;
 	frame = top_frame(t->before, t->now, &t->screen);
 	if (!frame)
 		return CLI_FAILED;
@@ -297,6 +362,30 @@ static int take_interval(const char *text, int *ret_ms)
 	}
 	*ret_ms = (int)ms;
 	return CLI_OK;
+}
+
+static int check_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	if (!isatty(STDOUT_FILENO)) {
+		cli_error("the output is no terminal: expected --once");
+		return CLI_USAGE;
+	}
+	if (!term || !term[0] || !strcmp(term, "dumb")) {
+		cli_error("the terminal cannot move its cursor (TERM is '%s'): expected --once",
+			  term ? term : "");
+		return CLI_USAGE;
+	}
+	return CLI_OK;
+}
+
+/* As no-color.org has it. */
+static bool wants_colours(void)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return !no || !no[0];
 }
 
 int cli_top(int argc, char **argv)
@@ -320,10 +409,8 @@ int cli_top(int argc, char **argv)
 	}
 	t.interval_ms = once ? ONCE_INTERVAL_MS : INTERVAL_MS;
 	r = take_interval(interval, &t.interval_ms);
-	if (!r && !once && !isatty(STDOUT_FILENO)) {
-		cli_error("the output is no terminal: expected --once");
-		r = CLI_USAGE;
-	}
+	if (!r && !once)
+		r = check_terminal();
 	if (!r)
 		r = cli_find_driver(connect, t.socket, sizeof(t.socket));
 	if (r)
@@ -331,7 +418,7 @@ int cli_top(int argc, char **argv)
 	r = look(&t);
 	if (r)
 		return no_answer(&t, r);
-	t.screen.colours = !once;
+	t.screen.colours = !once && wants_colours();
 	r = once ? show_once(&t) : watch(&t);
 	json_decref(t.before);
 	json_decref(t.now);

@@ -7,91 +7,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_WIDTH   40
-#define LINE_BYTES  1024
-#define MAX_PROGRAMS 52 /* that have a letter */
-#define NAME_BYTES  16
-
-/* struct program - one client, with its rates */
-struct program {
-	const json_t *now;
-	char letter;
-	double packets; /* a second, as the next */
-	double evictions;
-	double resident; /* bytes, on all GPUs */
-};
-
-struct queue {
-	const json_t *now;
-	const struct program *program;
-	double packets;
-};
+#define LINE_BYTES 2048
+#define MAX_WIDTH  1000u /* of which a line's bytes have room */
+#define MAX_BAR    120u
+/* A bar that is shorter says little: then some figures are left out. */
+#define MIN_BAR    20u
 
 struct view {
-	const json_t *before, *now;
-	const struct top_screen *screen;
+	const struct top_model *m;
+	struct top_screen *screen;
 	unsigned int width;
-	double seconds; /* between the looks; 0: one look only */
-	struct program *programs;
-	size_t n_programs;
-	struct queue *queues;
-	size_t n_queues;
-	unsigned int n_lines;
+	const struct top_program **list;
+	unsigned int n_lines, n_items; /* items: programs and queues that had their turn */
 	FILE *out;
 };
-
-static int64_t num(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 static double mib(double bytes)
 {
 	return bytes / (1 << 20);
 }
 
-const char *top_sort_name(enum top_sort sort)
-{
-	static const char *const names[TOP_SORTS] = {
-		[TOP_BY_MEMORY] = "memory",
-		[TOP_BY_PACKETS] = "packets",
-		[TOP_BY_EVICTIONS] = "evictions",
-		[TOP_BY_PID] = "pid",
-	};
-
-	return names[sort];
-}
-
 /* ------------------------------------------------ lines */
 
-/* Escapes take no column. Return: the byte at which @s must end to fit @width columns. */
-static size_t fit(const char *s, unsigned int width)
+/* Behind an escape, or the next character. */
+static const char *step(const char *s)
 {
-	size_t i = 0;
-	unsigned int column = 0;
-
-	while (s[i]) {
-		if (s[i] == '\033') {
-			i += strcspn(s + i, "m");
-			i += s[i] == 'm';
-			continue;
-		}
-		if (column == width)
-			break;
-		column++;
-		/* What follows the first byte of a character belongs to it. */
-		do
-			i++;
-		while (((unsigned char)s[i] & 0xc0) == 0x80);
+	if (*s == '\033') {
+		s += strcspn(s, "m");
+		return s + (*s == 'm');
 	}
-	return i;
+	/* What follows the first byte of a character belongs to it. */
+	do
+		s++;
+	while (((unsigned char)*s & 0xc0) == 0x80);
+	return s;
+}
+
+unsigned int top_columns(const char *text, const char *end)
+{
+	unsigned int n = 0;
+
+	for (; text < end; text = step(text))
+		n += *text != '\033';
+	return n;
+}
+
+/* The bytes of @s that fit @width columns. */
+static int fit(const char *s, unsigned int width)
+{
+	const char *p = s;
+
+	for (unsigned int column = 0; *p; p = step(p)) {
+		if (*p != '\033' && column++ == width)
+			break;
+	}
+	return (int)(p - s);
 }
 
 static bool has_room(const struct view *v)
@@ -103,7 +73,7 @@ static void put_line(struct view *v, const char *s)
 {
 	if (!has_room(v))
 		return;
-	fprintf(v->out, "%s%.*s%s", v->n_lines ? "\n" : "", (int)fit(s, v->width), s,
+	fprintf(v->out, "%s%.*s%s", v->n_lines ? "\n" : "", fit(s, v->width), s,
 		v->screen->colours && strchr(s, '\033') ? "\033[0m" : "");
 	v->n_lines++;
 }
@@ -129,7 +99,7 @@ static void heading(struct view *v, const char *text)
 		line(v, "%s", text);
 }
 
-/* "12", "3.4k", "5.6M": five columns */
+/* "1.2", "345", "67k", "8.9M": five columns */
 static const char *rate(char buf[16], double r)
 {
 	if (r < 9.95)
@@ -143,170 +113,41 @@ static const char *rate(char buf[16], double r)
 	return buf;
 }
 
-/* ------------------------------------------------ what there is */
-
-static const json_t *same_client(const struct view *v, const json_t *client)
+static struct view view_of(struct top_screen *screen, FILE *out)
 {
-	size_t i;
-	json_t *c;
-
-	json_array_foreach(json_object_get(v->before, "clients"), i, c)
-		if (num(c, "client") == num(client, "client"))
-			return c;
-	return NULL;
-}
-
-static const json_t *same_queue(const json_t *client, const json_t *queue)
-{
-	size_t i;
-	json_t *q;
-
-	json_array_foreach(json_object_get(client, "queue_list"), i, q)
-		if (num(q, "id") == num(queue, "id"))
-			return q;
-	return NULL;
-}
-
-/* How fast it grew; one that began again counts from 0. */
-static double growth(const struct view *v, const json_t *before, const json_t *now, const char *key)
-{
-	int64_t n = num(now, key), from = before ? num(before, key) : 0;
-
-	if (v->seconds <= 0)
-		return 0;
-	return (double)(n >= from ? n - from : n) / v->seconds;
-}
-
-static char letter(size_t i)
-{
-	if (i >= MAX_PROGRAMS)
-		return '*';
-	return i < 26 ? (char)('A' + i) : (char)('a' + i - 26);
-}
-
-static void take_queues(struct view *v, struct program *p, const json_t *before)
-{
-	size_t i;
-	json_t *q;
-
-	json_array_foreach(json_object_get(p->now, "queue_list"), i, q) {
-		struct queue *to = &v->queues[v->n_queues++];
-
-		*to = (struct queue){ .now = q, .program = p };
-		to->packets = growth(v, same_queue(before, q), q, "packets");
-		p->packets += to->packets;
-	}
-}
-
-static void take_program(struct view *v, const json_t *client)
-{
-	struct program *p = &v->programs[v->n_programs];
-	const json_t *before = same_client(v, client);
-	size_t i;
-	json_t *g;
-
-	*p = (struct program){ .now = client, .letter = letter(v->n_programs++) };
-	json_array_foreach(json_object_get(client, "gpus"), i, g)
-		p->resident += (double)num(g, "resident");
-	/* What it did before we looked for the first time is no rate. */
-	p->evictions = before ? growth(v, before, client, "evictions") : 0;
-	take_queues(v, p, before ? before : client);
-}
-
-static bool take_all(struct view *v)
-{
-	const json_t *clients = json_object_get(v->now, "clients");
-	size_t n_queues = 0, i;
-	json_t *c;
-
-	json_array_foreach(clients, i, c)
-		n_queues += json_array_size(json_object_get(c, "queue_list"));
-	v->programs = calloc(json_array_size(clients) + 1, sizeof(*v->programs));
-	v->queues = calloc(n_queues + 1, sizeof(*v->queues));
-	if (!v->programs || !v->queues)
-		return false;
-	if (v->before)
-		v->seconds = (double)(num(v->now, "now_us") - num(v->before, "now_us")) / 1e6;
-	json_array_foreach(clients, i, c)
-		take_program(v, c);
-	return true;
-}
-
-static double sort_key(const struct program *p, enum top_sort sort)
-{
-	switch (sort) {
-	case TOP_BY_PACKETS:
-		return p->packets;
-	case TOP_BY_EVICTIONS:
-		return p->evictions * 1e12 + (double)num(p->now, "evictions");
-	case TOP_BY_MEMORY:
-		return p->resident;
-	default:
-		return 0;
-	}
-}
-
-static int compare_programs(const struct program *a, const struct program *b, enum top_sort sort)
-{
-	double x = sort_key(a, sort), y = sort_key(b, sort);
-
-	if (x != y)
-		return x < y ? 1 : -1;
-	return num(a->now, "pid") < num(b->now, "pid") ? -1 : 1;
-}
-
-/* Pointers, so that queues find their program. Few, and sorted once a frame. */
-static const struct program **sorted_programs(const struct view *v)
-{
-	const struct program **list = calloc(v->n_programs + 1, sizeof(const struct program *));
-
-	for (size_t i = 0; list && i < v->n_programs; i++) {
-		size_t k = i;
-
-		while (k && compare_programs(&v->programs[i], list[k - 1], v->screen->sort) < 0) {
-			list[k] = list[k - 1];
-			k--;
-		}
-		list[k] = &v->programs[i];
-	}
-	return list;
+	return (struct view){
+		.screen = screen,
+		.width = screen->width < MAX_WIDTH ? screen->width : MAX_WIDTH,
+		.out = out,
+	};
 }
 
 /* ------------------------------------------------ GPUs */
 
-static double all_evictions(const struct view *v)
+static double of_all_programs(const struct top_model *m)
 {
-	const json_t *before = json_object_get(v->before, "gpus");
 	double sum = 0;
-	size_t i;
-	json_t *g;
 
-	if (!before)
-		return 0;
-	json_array_foreach(json_object_get(v->now, "gpus"), i, g)
-		sum += growth(v, json_array_get(before, i), g, "evictions");
+	for (size_t i = 0; i < m->n_programs; i++)
+		sum += m->programs[i].evictions;
 	return sum;
 }
 
 static void title(struct view *v)
 {
+	const json_t *now = v->m->now;
 	char buf[16];
 
 	line(v, "vkfd top  %s  driver %" PRId64 "  programs %zu  queues %zu  evictions %s/s",
-	     str(v->now, "machine"), num(v->now, "pid"), v->n_programs, v->n_queues,
-	     rate(buf, all_evictions(v)));
-}
-
-static double resident_on(const struct program *p, size_t gpu)
-{
-	return (double)num(json_array_get(json_object_get(p->now, "gpus"), gpu), "resident");
+	     top_str(now, "machine"), top_num(now, "pid"), v->m->n_programs, v->m->n_queues,
+	     rate(buf, of_all_programs(v->m)));
 }
 
 /* One program's part of a bar: whole columns, of the sum so far, so that errors do not add up. */
 static void bar_part(const struct view *v, char *bar, size_t *len, size_t *column, size_t end,
-		     const struct program *p)
+		     const struct top_program *p)
 {
-	size_t i = (size_t)(p ? p - v->programs : 0);
+	size_t i = (size_t)(p ? p - v->m->programs : 0);
 
 	if (*column >= end)
 		return;
@@ -323,200 +164,299 @@ static void bar_part(const struct view *v, char *bar, size_t *len, size_t *colum
 /* Who has the VRAM of a GPU: a letter for a program, # for what is nobody's (page tables, pinned). */
 static void vram_bar(const struct view *v, const json_t *g, size_t gpu, size_t width, char *bar)
 {
-	double total = (double)num(g, "vram_total"), sum = 0;
+	double total = (double)top_num(g, "vram_total"), sum = 0;
 	size_t len = 0, column = 0;
 
 	if (total <= 0)
 		total = 1;
-	for (size_t i = 0; i < v->n_programs && i < MAX_PROGRAMS; i++) {
+	for (size_t i = 0; i < v->m->n_programs && i < TOP_LETTERS; i++) {
+		const struct top_program *p = &v->m->programs[i];
 		size_t end;
 
-		sum += resident_on(&v->programs[i], gpu);
+		sum += top_resident(p, gpu);
 		end = (size_t)(sum / total * (double)width + 0.5);
 		/* However little it is, it is seen. */
-		if (resident_on(&v->programs[i], gpu) > 0 && end == column)
+		if (top_resident(p, gpu) > 0 && end == column)
 			end++;
-		bar_part(v, bar, &len, &column, end < width ? end : width, &v->programs[i]);
+		bar_part(v, bar, &len, &column, end < width ? end : width, p);
 	}
-	sum = (double)num(g, "vram_used");
+	sum = (double)top_num(g, "vram_used");
 	bar_part(v, bar, &len, &column, (size_t)(sum / total * (double)width), NULL);
 	while (column++ < width)
 		bar[len++] = '.';
 	bar[len] = '\0';
 }
 
+/* Columns of a bar; *@ret_all: whether all figures fit beside it. */
+static unsigned int bar_width(const struct view *v, bool *ret_all)
+{
+	const unsigned int few = 36, all = 53;
+	unsigned int width = v->width > all ? v->width - all : 0;
+
+	*ret_all = width >= MIN_BAR;
+	if (!*ret_all)
+		width = v->width > few + 10 ? v->width - few : 10;
+	return width < MAX_BAR ? width : MAX_BAR;
+}
+
 static void gpu_line(struct view *v, const json_t *g, size_t i)
 {
-	/* Numbers, name and figures take 41 columns. */
-	size_t width = v->width > 51 ? v->width - 41 : 10;
-	char bar[LINE_BYTES];
+	const json_t *before = json_array_get(json_object_get(v->m->before, "gpus"), i);
+	char bar[LINE_BYTES / 2], more[32] = "", buf[16];
+	bool all;
 
-	if (width > 60)
-		width = 60;
-	vram_bar(v, g, i, width, bar);
-	line(v, "%3" PRId64 " %-12.12s [%s] %9.1f /%9.1f", num(g, "gpu"), str(g, "name"), bar,
-	     mib((double)num(g, "vram_used")), mib((double)num(g, "vram_total")));
+	vram_bar(v, g, i, bar_width(v, &all), bar);
+	if (all)
+		snprintf(more, sizeof(more), " %8.1f %7s", mib((double)top_num(g, "gtt_used")),
+			 rate(buf, before ? top_growth(v->m, before, g, "evictions") : 0));
+	line(v, "%3" PRId64 " %-9.9s [%s] %8.1f / %8.1f%s", top_num(g, "gpu"), top_str(g, "name"),
+	     bar, mib((double)top_num(g, "vram_used")), mib((double)top_num(g, "vram_total")), more);
 }
 
 static void gpus(struct view *v)
 {
-	const json_t *system = json_object_get(v->now, "system");
+	const json_t *list = json_object_get(v->m->now, "gpus");
+	const json_t *system = json_object_get(v->m->now, "system");
+	/* Programs are to be seen as well. */
+	size_t most = v->screen->height > 8 ? v->screen->height / 2 - 3 : v->screen->height ? 1 : SIZE_MAX;
+	char text[LINE_BYTES];
+	bool all;
+	int bar = (int)bar_width(v, &all);
 	size_t i;
 	json_t *g;
 
-	heading(v, "GPU NAME         VRAM MiB");
-	json_array_foreach(json_object_get(v->now, "gpus"), i, g)
-		gpu_line(v, g, i);
-	line(v, "    GTT %.1f MiB of %.1f, system %.1f MiB of %.1f",
-	     mib((double)num(system, "ttm_used")), mib((double)num(system, "ttm_limit")),
-	     mib((double)num(system, "used")), mib((double)num(system, "limit")));
+	snprintf(text, sizeof(text), "GPU NAME      %-*s %8s   %8s%s", bar + 2, "VRAM MiB", "USED", "OF",
+		 all ? "  GTT MiB EVICT/s" : "");
+	heading(v, text);
+	json_array_foreach(list, i, g)
+		if (i < most)
+			gpu_line(v, g, i);
+	if (json_array_size(list) > most)
+		line(v, "    and %zu more", json_array_size(list) - most);
+	line(v, "    limits: system memory %.1f of %.1f MiB, GTT %.1f of %.1f",
+	     mib((double)top_num(system, "used")), mib((double)top_num(system, "limit")),
+	     mib((double)top_num(system, "ttm_used")), mib((double)top_num(system, "ttm_limit")));
 }
 
 /* ------------------------------------------------ programs */
 
-static const struct program *program_of(const struct view *v, int64_t client)
+/* Who is where @p wants to be again. */
+static void holders_text(const struct view *v, const struct top_program *p, char *buf, size_t size)
 {
-	for (size_t i = 0; i < v->n_programs; i++)
-		if (num(v->programs[i].now, "client") == client)
-			return &v->programs[i];
-	return NULL;
-}
+	int n = snprintf(buf, size, "VRAM");
 
-/* The longest of its waits; those for events say least. */
-static const json_t *wait_of(const struct view *v, const struct program *p)
-{
-	const json_t *found = NULL;
-	size_t i;
-	json_t *w;
+	for (size_t i = 0; i < v->m->n_programs && n > 0 && (size_t)n < size; i++) {
+		const struct top_program *o = &v->m->programs[i];
 
-	json_array_foreach(json_object_get(v->now, "waits"), i, w) {
-		bool event = !strcmp(str(w, "what"), "an event");
-
-		if (num(w, "client") != num(p->now, "client"))
-			continue;
-		if (!found || (!event && !strcmp(str(found, "what"), "an event")) ||
-		    (!event && num(w, "us") > num(found, "us")))
-			found = w;
+		if (o != p && o->resident > 0)
+			n += snprintf(buf + n, size - (size_t)n, "%s %c", n == 4 ? " of" : "", o->letter);
 	}
-	return found;
 }
 
-static void wait_text(const struct view *v, const struct program *p, char *buf, size_t size)
+static void wait_text(const struct view *v, const struct top_program *p, char *buf, size_t size)
 {
-	const json_t *w = wait_of(v, p);
-	const struct program *owner = w ? program_of(v, num(w, "owner")) : NULL;
+	const json_t *w = top_wait(v->m, p);
+	const struct top_program *owner = w ? top_model_program(v->m, top_num(w, "owner")) : NULL;
+	const char *what = top_str(w, "what");
 
-	if (!w)
-		snprintf(buf, size, "-");
-	else if (owner && owner != p)
-		snprintf(buf, size, "%s of %c %s", str(w, "what"), owner->letter,
-			 str(owner->now, "comm"));
+	if (owner && owner != p)
+		snprintf(buf, size, "%s of %c %s", what, owner->letter, top_str(owner->now, "comm"));
+	else if (json_is_true(json_object_get(p->now, "evicted")))
+		holders_text(v, p, buf, size);
 	else
-		snprintf(buf, size, "%s", str(w, "what"));
+		snprintf(buf, size, "%s", w ? what : "-");
 }
 
-static const char *program_state(const struct program *p)
-{
-	size_t i;
-	json_t *q;
-
-	if (json_is_true(json_object_get(p->now, "evicted")))
-		return "evicted";
-	json_array_foreach(json_object_get(p->now, "queue_list"), i, q)
-		if (!strcmp(str(q, "state"), "running"))
-			return "running";
-	return p->packets > 0 ? "running" : "idle";
-}
-
-static void program_line(struct view *v, const struct program *p)
-{
-	char wait[64], packets[16], evictions[16];
-
-	wait_text(v, p, wait, sizeof(wait));
-	line(v, "%c %7" PRId64 " %-12.12s %8.1f %6" PRId64 " %-8s %5s %5s %6" PRId64 "  %s", p->letter,
-	     num(p->now, "pid"), str(p->now, "comm"), mib(p->resident), num(p->now, "queues"),
-	     program_state(p), rate(packets, p->packets), rate(evictions, p->evictions),
-	     num(p->now, "evicted_ms"), wait);
-}
-
-static void programs(struct view *v, const struct program **list)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "      PID PROGRAM      VRAM MiB QUEUES STATE    PKT/s EVI/s "
-				     "OUT ms  WAITS FOR");
-	heading(v, text);
-	for (size_t i = 0; i < v->n_programs; i++)
-		program_line(v, list[i]);
-}
-
-/* ------------------------------------------------ queues */
-
-static void queue_line(struct view *v, const struct queue *q)
+/* In a colour of its own, or as it is. */
+static const char *state_colour(const struct view *v, const char *state)
 {
 	static const struct {
 		const char *state, *colour;
 	} colours[] = { { "running", "\033[32m" }, { "waiting", "\033[33m" },
 			{ "evicted", "\033[35m" }, { "faulted", "\033[31m" },
 			{ "stopped", "\033[36m" } };
-	const char *colour = "", *state = str(q->now, "state");
-	char packets[16];
 
 	for (size_t i = 0; v->screen->colours && i < sizeof(colours) / sizeof(colours[0]); i++)
 		if (!strcmp(colours[i].state, state))
-			colour = colours[i].colour;
+			return colours[i].colour;
+	return "";
+}
+
+static void program_line(struct view *v, const struct top_program *p)
+{
+	const char *state = top_program_state(p), *colour = state_colour(v, state);
+	char wait[160], packets[16], evictions[16];
+
+	wait_text(v, p, wait, sizeof(wait));
+	line(v, "%c %7" PRId64 " %-15.15s %8.1f %3" PRId64 " %s%-8s%s %5s %5s %3.0f%%  %s", p->letter,
+	     top_num(p->now, "pid"), top_str(p->now, "comm"), mib(p->resident),
+	     top_num(p->now, "queues"), colour, state, colour[0] ? "\033[0m" : "",
+	     rate(packets, p->packets), rate(evictions, p->evictions), p->out * 100, wait);
+}
+
+static void queue_line(struct view *v, const struct top_queue *q)
+{
+	const char *state = top_str(q->now, "state"), *colour = state_colour(v, state);
+	char packets[16];
+
 	line(v, "%c %7" PRId64 " %5" PRId64 " %3" PRId64 " %-9s %s%-8s%s %9s %14" PRId64,
-	     q->program->letter, num(q->program->now, "pid"), num(q->now, "id"), num(q->now, "gpu"),
-	     str(q->now, "type"), colour, state, colour[0] ? "\033[0m" : "",
-	     rate(packets, q->packets), num(q->now, "packets"));
+	     q->program->letter, top_num(q->program->now, "pid"), top_num(q->now, "id"),
+	     top_num(q->now, "gpu"), top_str(q->now, "type"), colour, state,
+	     colour[0] ? "\033[0m" : "", rate(packets, q->packets), top_num(q->now, "packets"));
 }
 
-static void queues_of(struct view *v, const struct program *p, size_t *left_out)
+/* ------------------------------------------------ the list */
+
+/* Whether the next item is to be shown; it is counted in any case. */
+static bool next_item(struct view *v)
 {
-	for (size_t i = 0; i < v->n_queues; i++) {
-		if (v->queues[i].program != p)
-			continue;
-		if (*left_out)
-			(*left_out)--;
-		else
-			queue_line(v, &v->queues[i]);
+	return v->n_items++ >= v->screen->scroll && has_room(v);
+}
+
+static void programs(struct view *v)
+{
+	if (v->screen->scroll >= v->m->n_programs && v->m->n_programs) {
+		v->n_items += (unsigned int)v->m->n_programs;
+		return;
 	}
+	heading(v, "      PID PROGRAM         VRAM MiB  Qs STATE    PKT/s EVI/s  OUT  WAITS FOR");
+	for (size_t i = 0; i < v->m->n_programs; i++)
+		if (next_item(v))
+			program_line(v, v->list[i]);
 }
 
-static void queues(struct view *v, const struct program **list)
+static void queues(struct view *v)
 {
-	size_t left_out = v->screen->scroll < v->n_queues ? v->screen->scroll : 0;
-
 	heading(v, "      PID QUEUE GPU TYPE      STATE    PACKETS/s        PACKETS");
-	for (size_t i = 0; i < v->n_programs; i++)
-		queues_of(v, list[i], &left_out);
+	for (size_t i = 0; i < v->m->n_programs; i++)
+		for (size_t k = 0; k < v->m->n_queues; k++)
+			if (v->m->queues[k].program == v->list[i] && next_item(v))
+				queue_line(v, &v->m->queues[k]);
 }
 
-char *top_frame(const json_t *before, const json_t *now, const struct top_screen *screen)
+/* No further than to where the last item is on the screen; headings take a line each. */
+static void bound_scroll(struct view *v)
 {
-	struct view v = { .before = before, .now = now, .screen = screen };
-	const struct program **list = NULL;
-	char *text = NULL;
-	size_t size;
+	size_t n = v->m->n_programs, all = n + v->m->n_queues, room;
+	struct top_screen *s = v->screen;
+	unsigned int most;
 
-	v.width = screen->width < MIN_WIDTH ? MIN_WIDTH : screen->width;
-	v.out = open_memstream(&text, &size);
-	if (!v.out)
+	if (!s->height)
+		return;
+	room = s->height > v->n_lines ? s->height - v->n_lines : 0;
+	/* As if only queues are left, which is when one heading is. */
+	most = (unsigned int)(all + 1 > room ? all + 1 - room : 0);
+	if (most < n)
+		most = (unsigned int)(all + 2 > room ? all + 2 - room : 0);
+	if (most > all)
+		most = (unsigned int)all;
+	if (s->scroll > most)
+		s->scroll = most;
+}
+
+static unsigned int left_below(const struct view *v, unsigned int before)
+{
+	size_t all = v->m->n_programs + v->m->n_queues, shown = v->n_lines - before;
+	size_t headings = 1 + (v->screen->scroll < v->m->n_programs || !v->m->n_programs);
+
+	shown -= shown < headings ? shown : headings;
+	return (unsigned int)(all - v->screen->scroll > shown ? all - v->screen->scroll - shown : 0);
+}
+
+static void whole(struct view *v)
+{
+	unsigned int before;
+
+	title(v);
+	gpus(v);
+	before = v->n_lines;
+	bound_scroll(v);
+	programs(v);
+	queues(v);
+	v->screen->below = v->screen->height ? left_below(v, before) : 0;
+}
+
+char *top_frame(const json_t *before, const json_t *now, struct top_screen *screen)
+{
+	char *text = NULL;
+	struct top_model m;
+	struct view v;
+	size_t size;
+	FILE *out;
+
+	if (!top_model_make(&m, before, now))
 		return NULL;
-	if (take_all(&v))
-		list = sorted_programs(&v);
-	if (list) {
-		title(&v);
-		gpus(&v);
-		programs(&v, list);
-		queues(&v, list);
-	}
-	free(v.programs);
-	free(v.queues);
-	if (fclose(v.out) || !list) {
+	out = open_memstream(&text, &size);
+	v = view_of(screen, out);
+	v.m = &m;
+	v.list = out ? top_model_sorted(&m, screen->sort) : NULL;
+	if (v.list)
+		whole(&v);
+	if (out && (fclose(out) || !v.list)) {
 		free(text);
 		text = NULL;
 	}
-	free(list);
+	free(v.list);
+	top_model_drop(&m);
 	return text;
+}
+
+/* ------------------------------------------------ help */
+
+static const char *const help[] = {
+	"vkfd top: the GPUs of a driver, who has their memory, and what queues do",
+	"",
+	"A letter stands for a program: in bars, before its lines, and in WAITS FOR.",
+	"In a bar, # is nobody's (page tables, pinned memory), and . is free.",
+	"",
+	"GTT MiB   system memory that the GPU reaches: asked for, or moved out of VRAM",
+	"EVICT/s   of a GPU: buffers that had to leave it for another program's",
+	"EVI/s     of a program: how often it was stopped because its memory was wanted",
+	"OUT       how much of the time it was stopped for that",
+	"Qs, PKT/s its queues; packets that they ran, a second",
+	"WAITS FOR what a call of it waits for, and whose; evicted: who has the VRAM",
+	"STATE     running, idle; waiting: for memory to change; evicted: its memory is",
+	"          wanted; stopped: by the program itself; faulted: it is given up",
+	"",
+	"s  sort programs by memory, packets, evictions or pid",
+	"j k, arrows, page up and down, home, end  scroll programs and queues",
+	"?  this; any key leaves it    q  quit",
+};
+
+char *top_help(struct top_screen *screen)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	struct view v;
+
+	if (!out)
+		return NULL;
+	v = view_of(screen, out);
+	for (size_t i = 0; i < sizeof(help) / sizeof(help[0]); i++)
+		put_line(&v, help[i]);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
+char *top_keys(struct top_screen *screen)
+{
+	char *text = NULL, more[48] = "";
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	struct view v;
+
+	if (!out)
+		return NULL;
+	v = view_of(screen, out);
+	if (screen->scroll || screen->below)
+		snprintf(more, sizeof(more), "  (%u above, %u below)", screen->scroll, screen->below);
+	line(&v, "%sq quit  s sort: %-9s  j/k scroll  ? help%s", screen->colours ? "\033[2m" : "",
+	     top_sort_name(screen->sort), more);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
 }

@@ -5,29 +5,33 @@
 /**
  * DOC: One frame of vkfd top
  *
- * Two looks at a driver (the answers to the query "status") become lines of text: the
- * GPUs with a bar of who has their memory, the programs with what they wait for, the
- * queues with what they do. Rates are what has changed between the two looks.
+ * Two looks at a driver become lines of text: the GPUs with a bar of who has their
+ * memory, the programs with what they wait for, the queues with what they do. Programs
+ * and queues are one list, which is scrolled; the GPUs and headings stay.
  *
- * A line is at most as wide as the screen, in columns; a letter stands for a program,
- * in the bars and in front of its line. Pure: text in, text out.
+ * A line is at most as wide as the screen, in columns. Pure: text in, text out.
  */
-#include <jansson.h>
-#include <stdbool.h>
-#include <stddef.h>
-
-enum top_sort { TOP_BY_MEMORY, TOP_BY_PACKETS, TOP_BY_EVICTIONS, TOP_BY_PID, TOP_SORTS };
+#include "cli/top_model.h"
 
 struct top_screen {
-	unsigned int width;  /* columns; less than 40 is taken for 40 */
+	unsigned int width;  /* columns */
 	unsigned int height; /* lines; 0: as many as there are */
 	bool colours;
 	enum top_sort sort;
-	unsigned int scroll; /* queues that are left out at the top */
+	unsigned int scroll; /* programs and queues that are left out at the top; see top_frame() */
+	unsigned int below;  /* set by top_frame(): how many are left out at the end */
 };
 
-const char *top_sort_name(enum top_sort sort);
-/* Lines with newlines between them, to be freed; NULL without memory. @before may be NULL: no rates. */
-char *top_frame(const json_t *before, const json_t *now, const struct top_screen *screen);
+/*
+ * Lines with newlines between them, to be freed; NULL without memory. @before may be NULL: no rates.
+ * @screen->scroll becomes as small as it can be with the last line seen.
+ */
+char *top_frame(const json_t *before, const json_t *now, struct top_screen *screen);
+/* The same, of what everything means. */
+char *top_help(struct top_screen *screen);
+/* What keys there are, in one line. */
+char *top_keys(struct top_screen *screen);
+/* Columns that @text, one line, takes on a terminal. */
+unsigned int top_columns(const char *text, const char *end);
 
 #endif

@@ -93,7 +93,7 @@ class Top(support.VkfdTest):
     def setUpClass(cls):
         support.need_two_gpus()
 
-    def start(self, socket, *args, size=(80, 24)):
+    def start(self, socket, *args, size=(80, 24), env=None):
         """vkfd top on a terminal of its own."""
         self.master, slave = pty.openpty()
         self.addCleanup(os.close, self.master)
@@ -109,7 +109,8 @@ class Top(support.VkfdTest):
 
         self.raw = ""
         return self.popen([support.VKFD, "top", "--connect", socket, "--interval", "100", *args],
-                          stdin=slave, stdout=slave, stderr=slave, preexec_fn=own_terminal)
+                          stdin=slave, stdout=slave, stderr=slave, preexec_fn=own_terminal,
+                          env={**self.env, "TERM": "xterm", **(env or {})})
 
     def read(self, seconds=0.05):
         if select.select([self.master], [], [], seconds)[0]:
@@ -158,10 +159,10 @@ class Top(support.VkfdTest):
             out = self.vkfd_ok("top", "--connect", driver.socket, "--once")
             self.assertNotIn("\x1b", out)
             self.assertRegex(out, r"^vkfd top  mi100x4  driver \d+  programs 0  queues 0  evictions 0/s\n")
-            self.assertEqual(len(re.findall(r"(?m)^  \d arcturus +\[\.+\] +0\.0 / +32768\.0$", out)), 4)
+            self.assertEqual(len(re.findall(r"(?m)^  \d arcturus +\[\.+\] +0\.0 / +32768\.0 +0\.0 +0$", out)), 4)
             p = self.copier(driver, 64)
             out = self.vkfd_ok("top", "--socket", driver.socket, "--once", "--interval", "500")
-            m = re.search(r"(?m)^A +(\d+) two_gpus +(\d+)\.\d +\d running +(\d+) ", out)
+            m = re.search(r"(?m)^A +(\d+) two_gpus +(\d+)\.\d +\d running +(\d+)k? ", out)
             self.assertTrue(m, out)
             self.assertEqual(int(m.group(1)), driver.client("two_gpus")["pid"])
             self.assertGreaterEqual(int(m.group(2)), 128)
@@ -227,22 +228,60 @@ class Top(support.VkfdTest):
             p = self.copier(driver)
             process = self.start(driver.socket)
             self.wait_for(r"\[A+")
-            for width, height in [(132, 40), (60, 10), (40, 4), (80, 24)]:
+            for width, height in [(132, 40), (60, 10), (40, 4), (12, 3), (80, 24)]:
                 self.read(0.3)
                 # A frame for the old size may be on its way.
                 self.screen.strict = False
                 self.screen.resize(width, height)
                 fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-                support.wait_until(lambda: self.read() or self.screen.rows[height - 1].startswith("q quit"),
+                support.wait_until(lambda: self.read() or self.screen.rows[height - 1].startswith("q quit  s so"),
                                    "the last line is where the screen ends")
                 self.read(0.3)
                 self.screen.strict = True
                 for _ in range(4):
                     self.read(0.3)
-                self.assertTrue(self.screen.rows[0].startswith("vkfd top  mi210x8"))
+                self.assertTrue(self.screen.rows[0].startswith("vkfd top  mi210x8"[:width]))
             os.write(self.master, b"q")
             self.assertEqual(self.end(process), 0)
             self.drop(p)
+
+    def test_help_and_long_keys(self):
+        with self.serve() as driver:
+            programs = [self.copier(driver) for _ in range(3)]
+            process = self.start(driver.socket, size=(80, 14))
+            self.wait_for(r"\(0 above, 9 below\)$")
+            for key, above in [(b"\x1b[B", 1), (b"j", 2), (b"\x1bOA", 1), (b"\x1b[F", 8), (b"k", 7),
+                               (b"\x1b[1~", 0), (b"\x1b[6~", 7), (b"\x1b[5~", 0)]:
+                os.write(self.master, key)
+                self.wait_for(rf"\({above} above, ")
+            os.write(self.master, b"?")
+            self.wait_for(r"(?m)^In a bar, # is nobody's")
+            self.assertNotIn("two_gpus", self.screen.text())
+            os.write(self.master, b"\x1b[A")
+            self.wait_for(r"(?m)^A +\d+ two_gpus")
+            os.write(self.master, b"?q")
+            self.assertEqual(self.end(process), 0)
+            self.drop(*programs)
+
+    def test_without_colours_there_are_none(self):
+        with self.serve() as driver:
+            for env, want in [({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({}, True)]:
+                process = self.start(driver.socket, env=env)
+                self.wait_for("q quit")
+                os.write(self.master, b"q")
+                self.assertEqual(self.end(process), 0)
+                colours = re.findall(r"\x1b\[[1-9][0-9;]*m", self.raw)
+                self.assertEqual(bool(colours), want, env)
+
+    def test_a_terminal_that_can_do_nothing_is_told(self):
+        with self.serve() as driver:
+            for term in ["dumb", ""]:
+                process = self.start(driver.socket, env={"TERM": term})
+                self.assertEqual(process.wait(30), 2)
+                self.read(1)
+                self.assertEqual(self.raw.count("\n"), 1, self.raw)
+                self.assertIn(f"(TERM is '{term}'): expected --once", self.raw)
+                self.assertNotIn("\x1b", self.raw)
 
     def test_signals_end_it_and_give_the_terminal_back(self):
         with self.serve() as driver:
