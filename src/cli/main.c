@@ -33,7 +33,25 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < cli_n_commands; i++)
 		fprintf(out, "  vkfd %s %s\n      %s\n", cli_commands[i].name, cli_commands[i].args,
 			cli_commands[i].summary);
-	fprintf(out, "\n  vkfd --version, vkfd --help. Manual: vkfd(1).\n");
+	fprintf(out, "\n  vkfd --version, vkfd --help, vkfd COMMAND --help. Manual: vkfd(1).\n");
+}
+
+static void usage_of(const struct cli_command *c)
+{
+	printf("usage: vkfd %s %s\n\n  %s\n\nManual: vkfd(1).\n", c->name, c->args, c->summary);
+}
+
+static const struct cli_command *find_command(const char *word)
+{
+	for (size_t i = 0; i < cli_n_commands; i++)
+		if (!strcmp(word, cli_commands[i].name))
+			return &cli_commands[i];
+	return NULL;
+}
+
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
 static int unknown_command(const char *word)
@@ -61,22 +79,38 @@ static int finish(int status)
 	return status;
 }
 
+/* "vkfd help", or "vkfd help COMMAND" */
+static int help(const char *word)
+{
+	const struct cli_command *c = word ? find_command(word) : NULL;
+
+	if (word && !c)
+		return unknown_command(word);
+	if (c)
+		usage_of(c);
+	else
+		usage(stdout);
+	return finish(CLI_OK);
+}
+
 int main(int argc, char **argv)
 {
+	const struct cli_command *c;
+
 	if (argc < 2) {
 		usage(stderr);
 		return CLI_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
-		usage(stdout);
-		return finish(CLI_OK);
-	}
+	if (is_help(argv[1]) || !strcmp(argv[1], "help"))
+		return help(argc > 2 ? argv[2] : NULL);
 	if (!strcmp(argv[1], "--version")) {
 		printf("vkfd %s\n", VKFD_VERSION);
 		return finish(CLI_OK);
 	}
-	for (size_t i = 0; i < cli_n_commands; i++)
-		if (!strcmp(argv[1], cli_commands[i].name))
-			return finish(cli_commands[i].run(argc - 1, argv + 1));
-	return unknown_command(argv[1]);
+	c = find_command(argv[1]);
+	if (!c)
+		return unknown_command(argv[1]);
+	if (argc > 2 && is_help(argv[2]))
+		return help(c->name);
+	return finish(c->run(argc - 1, argv + 1));
 }

@@ -12,9 +12,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "daemon/daemon.h"
+
+static bool is_no_socket(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
+}
 
 /* The socket to serve. *@ret_ours is set to @path when it is to be removed at the end. */
 static int get_socket(const char *path, const char **ret_ours)
@@ -32,11 +40,23 @@ static int get_socket(const char *path, const char **ret_ours)
 		return -EINVAL;
 	}
 	fd = daemon_listen(path);
-	if (fd < 0)
+	if (fd < 0 && is_no_socket(path))
+		cli_error("cannot serve at '%s': there is something else already", path);
+	else if (fd == -EADDRINUSE)
+		cli_error("cannot serve at '%s': a driver serves there already", path);
+	else if (fd < 0)
 		cli_error("cannot serve at '%s': %s", path, strerror(-fd));
 	else
 		*ret_ours = path;
 	return fd;
+}
+
+/* To a person, who would see nothing of a driver that does what it should. */
+static void say_where(const struct machine_profile *profile, const char *path)
+{
+	if (path && isatty(STDERR_FILENO))
+		fprintf(stderr, "vkfd: %s at '%s', until Ctrl-C. Run programs with: "
+			"vkfd run --connect %s -- CMD\n", profile->name, path, path);
 }
 
 static int serve(const struct machine_profile *profile, int fd)
@@ -89,6 +109,7 @@ int cli_serve(int argc, char **argv)
 	fd = get_socket(path, &ours);
 	if (fd < 0)
 		return fd == -EINVAL ? CLI_USAGE : CLI_FAILED;
+	say_where(&profile, ours);
 	r = serve(&profile, fd);
 	close(fd);
 	if (ours)

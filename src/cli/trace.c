@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #include "cli/run.h"
 #include "cli/trace_file.h"
 #include "wire/proto.h"
@@ -77,6 +78,8 @@ static int trace_driver(const struct run *run, struct trace_file *f, double seco
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	r = trace_file_connect(f, socket);
+	if (!r && seconds <= 0 && isatty(STDERR_FILENO))
+		fprintf(stderr, "vkfd: tracing the driver at '%s', until Ctrl-C\n", socket);
 	return r ? r : wait_signal(f, &set, seconds);
 }
 

@@ -30,7 +30,8 @@
 struct trace_file {
 	const char *path;
 	int fd;
-	bool regular;
+	bool regular, ours; /* ours: it was not there before */
+	bool begun;         /* a driver tells: what was in the file is gone */
 	off_t at; /* REGULAR: where the array's end stands */
 	struct trace_chrome *chrome;
 	int conn; /* -1: not connected */
@@ -176,6 +177,14 @@ static int map_ring(struct trace_file *f, int fd)
 	return 0;
 }
 
+static int begin(struct trace_file *f)
+{
+	if (f->regular && ftruncate(f->fd, 0) < 0)
+		return -errno;
+	f->begun = true;
+	return 0;
+}
+
 int trace_file_connect(struct trace_file *f, const char *socket)
 {
 	int fd = cli_ask(socket, WIRE_TRACE, "", &f->conn);
@@ -183,6 +192,8 @@ int trace_file_connect(struct trace_file *f, const char *socket)
 
 	if (fd >= 0)
 		close(fd);
+	if (!r)
+		r = begin(f);
 	if (!r)
 		r = start_thread(f);
 	if (!r)
@@ -209,7 +220,10 @@ int trace_file_open(const char *path, struct trace_file **ret_file)
 		return CLI_FAILED;
 	f->path = path;
 	f->conn = -1;
-	f->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	f->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	f->ours = f->fd >= 0;
+	if (!f->ours)
+		f->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (f->fd < 0 || fstat(f->fd, &st) < 0) {
 		cli_error("cannot write '%s': %s", path, strerror(errno));
 		free(f);
@@ -249,6 +263,15 @@ static void fetch_rest(struct trace_file *f)
 	take_records(f);
 }
 
+/* Nothing was traced: there is what was there before. */
+static void leave_no_trace(struct trace_file *f)
+{
+	if (f->ours)
+		unlink(f->path);
+	trace_chrome_drop(f->chrome);
+	close(f->fd);
+}
+
 static int finish(struct trace_file *f)
 {
 	const char end[] = TRACE_CHROME_END;
@@ -263,7 +286,7 @@ static int finish(struct trace_file *f)
 
 int trace_file_close(struct trace_file *f)
 {
-	int r;
+	int r = 0;
 
 	if (!f)
 		return CLI_OK;
@@ -274,7 +297,10 @@ int trace_file_close(struct trace_file *f)
 	}
 	if (f->conn >= 0)
 		close(f->conn);
-	r = finish(f);
+	if (f->begun)
+		r = finish(f);
+	else
+		leave_no_trace(f);
 	if (r)
 		cli_error("cannot write '%s': %s", f->path, strerror(-r));
 	if (f->lost)

@@ -15,17 +15,20 @@
 struct trace_file;
 
 /**
- * trace_file_open() - make the file, and have the driver behind @socket tell all
+ * trace_file_open() - see that @path can be written
  *
- * Says what is wrong. Return: 0 or an exit status.
+ * What is in the file stays there until a driver tells. Says what is wrong. Return: 0 or an exit
+ * status.
  */
 int trace_file_open(const char *path, struct trace_file **ret_file);
+/* Have the driver behind @socket tell all. As above. */
 int trace_file_connect(struct trace_file *f, const char *socket);
 /* The driver has gone, or nothing can be written any more. */
 bool trace_file_is_over(const struct trace_file *f);
 /* Programs that were seen to begin and not yet to end. */
 unsigned int trace_file_n_clients(const struct trace_file *f);
-/* All that the driver knows is in the file. Says what is wrong. Return: 0 or an exit status. */
+/* All that the driver knows is in the file; or, when none has told anything, the file is as it was.
+ * Says what is wrong. Return: 0 or an exit status. */
 int trace_file_close(struct trace_file *f);
 
 #endif

@@ -695,12 +695,17 @@ int trace_chrome_open(const struct trace_chrome_config *config, struct trace_chr
 	return 0;
 }
 
+void trace_chrome_drop(struct trace_chrome *c)
+{
+	vkf_free(c);
+}
+
 int trace_chrome_close(struct trace_chrome *c)
 {
 	int r;
 
 	close_tracks(c, 0, true, c->last_ns);
 	r = trace_chrome_flush(c);
-	vkf_free(c);
+	trace_chrome_drop(c);
 	return r;
 }

@@ -45,6 +45,8 @@ void trace_chrome_lost(struct trace_chrome *c, uint64_t ns, uint64_t n);
 int trace_chrome_flush(struct trace_chrome *c);
 /* Programs that have begun and not ended. */
 unsigned int trace_chrome_n_clients(const struct trace_chrome *c);
+/* Free @c; what has not been written is not. */
+void trace_chrome_drop(struct trace_chrome *c);
 /* Close what is open, have it written, and free @c. Return: 0, or the first error of write(). */
 int trace_chrome_close(struct trace_chrome *c);
 

@@ -112,6 +112,7 @@ class Mistakes(support.VkfdTest):
                    "no driver answers at '/nowhere'", 1)
         self.check(["run", "--connect", "/nowhere", "--", "true"],
                    "no driver answers at '/nowhere': No such file or directory", 1)
+        self.check(["serve", "--socket", self.dir], "there is something else already", 1)
         self.check(["serve", "--socket", "/nowhere/sock"], "cannot serve at '/nowhere/sock'", 1)
         self.check(["serve", "--socket", "/tmp/" + "x" * 200], "File name too long", 1)
 
@@ -173,6 +174,22 @@ class Mistakes(support.VkfdTest):
         for r in rows:
             self.assertIn(r["name"], text)
             self.assertIn(f"`{r['name']}`", markdown)
+
+    def test_each_command_explains_itself(self):
+        commands = ("run", "serve", "status", "dump", "inject", "top", "trace", "machines", "features")
+        whole = self.vkfd_ok("--help")
+        for command in commands:
+            text = self.vkfd_ok(command, "--help")
+            self.assertEqual(text, self.vkfd_ok(command, "-h"))
+            self.assertEqual(text, self.vkfd_ok("help", command))
+            usage = text.splitlines()[0]
+            self.assertTrue(usage.startswith(f"usage: vkfd {command} "), usage)
+            self.assertIn(usage.removeprefix("usage: "), whole)
+        self.assertEqual(whole, self.vkfd_ok("-h"))
+        self.check(["help", "rnu"], "unknown command 'rnu': did you mean 'run'?")
+
+    def test_what_a_program_is_asked_is_the_programs(self):
+        self.assertEqual(self.vkfd_ok("run", "printf", "%s", "--help"), "--help")
 
     def test_help_and_version(self):
         self.assertRegex(self.vkfd_ok("--version"), r"^vkfd \d+\.\d+\.\d+\n$")

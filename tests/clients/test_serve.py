@@ -4,6 +4,7 @@
 
 import json
 import os
+import pty
 import random
 import signal
 import socket
@@ -54,6 +55,23 @@ class Serve(support.VkfdTest):
 
     def two_gpus_pids(self, driver):
         return [c["pid"] for c in driver.status()["clients"] if c["comm"] == "two_gpus"]
+
+    def test_a_person_is_told_where_it_serves_and_a_script_is_not(self):
+        socket_path = os.path.join(self.dir, "kfd.sock")
+        for terminal in (True, False):
+            master, slave = pty.openpty()
+            self.addCleanup(os.close, master)
+            process = self.popen([support.VKFD, "serve", "--socket", socket_path],
+                                 stderr=slave if terminal else subprocess.PIPE)
+            os.close(slave)
+            driver = support.Driver(self, socket_path, process)
+            support.wait_until(driver.answers, "it serves")
+            status, _, err = self.vkfd("serve", "--socket", socket_path)
+            self.assertEqual((status, err.split("': ")[1]), (1, "a driver serves there already\n"))
+            process.terminate()
+            self.assertEqual(self.finish(process, 30)[1:], ("", None if terminal else ""))
+            if terminal:
+                self.assertIn(f"mi210x2 at '{socket_path}', until Ctrl-C", os.read(master, 4096).decode())
 
     # ------------------------------------------------ two programs
 

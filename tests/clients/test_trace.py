@@ -234,6 +234,20 @@ class Trace(support.VkfdTest):
         self.assertEqual((status, out), (1, ""))
         self.assertIn("cannot write", err)
 
+    def test_a_trace_that_does_not_begin_leaves_what_was_there(self):
+        for args in [["--connect", self.file("none")], ["--connect", self.file("none"), "--", "true"],
+                     ["--machine", "mi3", "--", "true"], ["--set", "gpu.vram=lots", "--", "true"]]:
+            status, _, err = self.vkfd("trace", "-o", self.file(), *args)
+            self.assertIn(status, (1, 2))
+            self.assertEqual(err.count("\n"), 1, err)
+            self.assertFalse(os.path.exists(self.file()))
+            with open(self.file(), "w", encoding="utf-8") as f:
+                f.write("old")
+            self.assertEqual(self.vkfd("trace", "-o", self.file(), *args)[0], status)
+            with open(self.file(), encoding="utf-8") as f:
+                self.assertEqual(f.read(), "old")
+            os.unlink(self.file())
+
     def test_a_full_disk_is_told(self):
         status, _, err = self.vkfd("trace", "-o", "/dev/full", "--", support.TWO_GPUS, "--mib", "1")
         self.assertEqual(status, 1)
