@@ -23,8 +23,11 @@ class Oversubscribe(support.VkfdTest):
     def setUpClass(cls):
         support.need_hsa_program(OVERSUBSCRIBE)
 
+    engine = "process"
+
     def start(self, driver, mib=160, seconds=SECONDS):
-        return driver.start(OVERSUBSCRIBE, mib, seconds)
+        return self.popen([support.VKFD, "run", "--connect", driver.socket, "--engine", self.engine,
+                           "--", OVERSUBSCRIBE, mib, seconds])
 
     def copied(self, program):
         status, out, err = self.finish(program, 120 + 4 * SECONDS)
@@ -62,6 +65,10 @@ class Oversubscribe(support.VkfdTest):
 
     def test_on_a_hive(self):
         self.three("--machine", "mi100x4")
+
+    def test_with_engines_that_are_threads(self):
+        self.engine = "thread"
+        self.three()
 
     def test_without_overcommit_the_last_is_refused(self):
         with self.serve("--set", "gpu.vram=256MiB") as driver:
@@ -104,6 +111,24 @@ class Oversubscribe(support.VkfdTest):
                 os.kill(pid, signal.SIGCONT)
             for program in programs:
                 self.copied(program)
+            driver.wait_idle(used)
+
+    def test_one_that_is_stopped_with_its_engine_is_given_up(self):
+        self.engine = "thread"
+        with self.serve(*SMALL) as driver:
+            used = driver.used()
+            programs = [self.start(driver) for _ in range(3)]
+            self.wait_for_eviction(driver)
+            pid = driver.status()["clients"][0]["pid"]
+            os.kill(pid, signal.SIGSTOP)
+            # Whoever wants its memory waits for it as long as the kernel does, and then has it.
+            support.wait_until(lambda: sum(map(self.ended, programs)) == 2, "two are done",
+                               60 + 4 * SECONDS)
+            for program in filter(self.ended, programs):
+                self.copied(program)
+            os.kill(pid, signal.SIGKILL)
+            for program in programs:
+                self.finish(program)
             driver.wait_idle(used)
 
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kfd_calls.h"
@@ -162,6 +163,76 @@ static void a_reset_stops_who_is_there_and_tells_them(void **state)
 		assert_false(is_written(&w[i], 8, 1));
 }
 
+/* Open a descriptor of SMI events of GPU 0 and send it over @sock. */
+static int give_smi(int sock)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec byte = { "", 1 };
+	struct msghdr msg = { .msg_iov = &byte,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct kfd_ioctl_smi_events_args args = { 0 };
+	struct prog p;
+	int fd;
+
+	prog_open(&p);
+	args.gpuid = p.gpu[0];
+	if (uapi_ioctl(p.kfd, K_SMI_EVENTS, &args))
+		return -EIO;
+	fd = (int)args.anon_fd;
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
+}
+
+static int receive_descriptor(int sock)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	char c;
+	struct iovec byte = { &c, 1 };
+	struct msghdr msg = { .msg_iov = &byte,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	int fd;
+
+	assert_int_equal(recvmsg(sock, &msg, 0), 1);
+	assert_int_equal(control.header.cmsg_type, SCM_RIGHTS);
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+/* It hears as whoever opened it: of the GPU, and not of who reads. */
+static void a_listener_outlives_its_process(void **state)
+{
+	const uint64_t of_its_own = ~(1ull << 63);
+	char before[64], after[64];
+	unsigned int seq[2];
+	struct writer w;
+	int ends[2], fd;
+	struct prog p;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(uapi_in_child(give_smi, ends[1]), 0);
+	fd = receive_descriptor(ends[0]);
+	assert_int_equal(write(fd, &of_its_own, sizeof(of_its_own)), 8);
+	prog_start(&p);
+	writer_start(&p, &w, 0);
+	assert_int_equal(inject("reset", "0", NULL), 0);
+	next_line(fd, before, sizeof(before));
+	next_line(fd, after, sizeof(after));
+	assert_int_equal(sscanf(before, "3 %x user trigger", &seq[0]), 1);
+	assert_int_equal(sscanf(after, "4 %x", &seq[1]), 1);
+	assert_int_equal(seq[0], seq[1]);
+	close(fd);
+}
+
 static volatile sig_atomic_t n_sigbus;
 
 static void on_sigbus(int sig)
@@ -261,6 +332,7 @@ static void what_is_not_there_is_refused_and_changes_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_reset_stops_who_is_there_and_tells_them),
+	cmocka_unit_test(a_listener_outlives_its_process),
 	cmocka_unit_test(bad_memory_stops_the_gpu_that_has_it_and_is_a_sigbus),
 	cmocka_unit_test(the_signal_is_there_before_the_events_tell),
 	cmocka_unit_test(what_is_not_there_is_refused_and_changes_nothing),
