@@ -115,7 +115,7 @@ static int run_vendor(struct gpu_worker *w, struct gpu_queue *q, const uint32_t 
 {
 	switch (aql_header_get_vendor(p)) {
 	case AQL_VENDOR_PM4_IB:
-		return run_pm4_ib(w, q, p);
+		return q->dialect ? run_pm4_ib(w, q, p) : bad(w, p, AQL_ERROR_VENDOR);
 	case AQL_VENDOR_BARRIER_VALUE:
 		return run_barrier_value(w, q, p);
 	default:
@@ -126,13 +126,11 @@ static int run_vendor(struct gpu_worker *w, struct gpu_queue *q, const uint32_t 
 /* What a packet processor refuses before it looks at the code; 0: nothing. */
 static uint32_t dispatch_error(const uint32_t *p)
 {
-	uint32_t dimensions = aql_dispatch_get_setup(p);
+	uint32_t dimensions = aql_dispatch_get_dimensions(p);
 	uint64_t items = (uint64_t)aql_dispatch_get_group_x(p) * aql_dispatch_get_group_y(p) *
 			 aql_dispatch_get_group_z(p);
 
-	if (dimensions < 1 || dimensions > 3)
-		return AQL_ERROR_DIMENSIONS;
-	if (!aql_dispatch_get_grid_x(p) || !aql_dispatch_get_grid_y(p) ||
+	if (!dimensions || !aql_dispatch_get_grid_x(p) || !aql_dispatch_get_grid_y(p) ||
 	    !aql_dispatch_get_grid_z(p))
 		return AQL_ERROR_DIMENSIONS;
 	if (!items || items > MAX_GROUP_ITEMS)
@@ -218,7 +216,6 @@ static int complete(struct gpu_worker *w, struct gpu_queue *q, uint64_t slot, co
 	e = complete_signal(w, q, aql_header_get_completion(p));
 	q->depth = 0;
 	q->done = 0;
-	q->polls = 0;
 	q->start_ts = 0;
 	aql_header_set_type(&header, AQL_TYPE_INVALID);
 	if (!e)

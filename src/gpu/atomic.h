@@ -9,7 +9,8 @@
  * value kept or not. Each is one locked read-modify-write, atomic with whatever the
  * program's CPUs do to the same word.
  *
- * Integer operations only: the floating-point ones (FMIN, FMAX, FCMPSWAP) are unknown.
+ * Of floating point there are FMIN, FMAX and FCMPSWAP, each also with denormal operands
+ * taken as zeros. A comparison with a NaN holds for none of them.
  */
 #include "gpu/engine_priv.h"
 
@@ -26,6 +27,8 @@ bool gpu_atomic_known(uint32_t op);
 bool gpu_atomic_wide(uint32_t op);
 /* Whether it is a compare-and-swap, which alone can be repeated until it succeeds. */
 bool gpu_atomic_compares(uint32_t op);
+/* Whether such a one succeeded: @old is what it found. */
+bool gpu_atomic_matched(const struct gpu_atomic *a, uint64_t old);
 
 /**
  * gpu_atomic_run() - do it

@@ -12,7 +12,7 @@
 #define GPU_COMPARE_FUNCS 7
 
 /* @func: below GPU_COMPARE_FUNCS: always, <, <=, ==, !=, >=, > */
-static inline bool gpu_compare(uint32_t func, uint32_t value, uint32_t ref)
+static inline bool gpu_compare(uint32_t func, uint64_t value, uint64_t ref)
 {
 	const bool holds[GPU_COMPARE_FUNCS] = {
 		true,           (value < ref),  (value <= ref), (value == ref),

@@ -43,7 +43,7 @@
 #include "base/macro.h"
 
 #define GPU_CTRL_MAGIC UINT32_C(0x564b4644) /* "VKFD" */
-#define GPU_CTRL_VERSION 6
+#define GPU_CTRL_VERSION 7
 
 #define GPU_MAX_GPUS 16
 #define GPU_MAX_QUEUES 1024 /* of one client, all GPUs together */
@@ -126,6 +126,8 @@ struct gpu_ctrl_queue {
 /* How a GPU's SDMA and PM4 packets are laid out. AQL's are the same for all. */
 enum gpu_dialect {
 	GPU_DIALECT_GFX9,
+	GPU_DIALECT_GFX90A,
+	GPU_DIALECT_GFX8,
 	GPU_DIALECT_OTHER, /* not understood: every packet is a bad one */
 };
 

@@ -25,6 +25,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "gpu/dialect.h"
 #include "gpu/engine.h"
 #include "gpu/tlb.h"
 
@@ -77,11 +78,13 @@ struct gpu_queue {
 	uint32_t type, gpu;
 	uint64_t ring_va, ring_bytes;
 	uint64_t rptr_va, wptr_va;
+	const struct gpu_dialect_info *dialect; /* NULL: not understood */
 	/* progress */
 	uint64_t rptr;
 	uint64_t done; /* of the packet at hand, in its own unit */
-	uint64_t skip; /* words behind the packet that belong to it: it skipped them */
-	uint32_t polls;
+	uint64_t skip; /* SDMA: words behind the packet that belong to it, and are skipped */
+	uint32_t call_words; /* PM4: of the ring's packet that runs @ib */
+	uint64_t poll_ns; /* since when it polls with an end to it; 0: not */
 	uint32_t depth; /* of @ib */
 	struct gpu_ib ib[GPU_IB_DEPTH];
 	uint32_t sh[GPU_SH_REGS]; /* COMPUTE_* registers as packets set them; 0 in a new queue */
@@ -161,6 +164,7 @@ struct gpu_engine {
 	struct gpu_worker worker[GPU_MAX_WORKERS];
 	struct gpu_queue queue[GPU_MAX_QUEUES];
 	uint32_t uconfig[GPU_MAX_GPUS][GPU_UCONFIG_REGS]; /* registers as packets set them */
+	uint64_t sdma_ahead[GPU_MAX_GPUS]; /* of SDMA's local clock before the global one: ticks */
 };
 
 void gpu_worker_enter(struct gpu_worker *w);

@@ -2,8 +2,8 @@
 #include "gpu/pm4.h"
 #include "gpu/compare.h"
 #include "gpu/dispatch.h"
-#include "gpu/irq.h"
 #include "gpu/pm4_data.h"
+#include "gpu/pm4_sync.h"
 #include "gpu/regs.h"
 #include "gpu/vmem.h"
 #include "spec/pm4.h"
@@ -22,98 +22,62 @@ static int run_nothing(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4
 	return 0;
 }
 
-static bool wait_is_over(const uint32_t *p, uint32_t value)
+/* Take up a buffer: a chained one instead of the one that names it, else on top of it. */
+static int enter(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet,
+		 const struct gpu_ib *ib, bool chain)
 {
-	return gpu_compare(pm4_wait_get_func(p), value & pm4_wait_get_mask(p), pm4_wait_get_ref(p));
-}
-
-/* A write of one register, then a wait for another, is how the HDP cache is flushed: those
- * registers are not kept. */
-static int wait_register(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
-{
-	bool writes = pm4_wait_get_operation(p) == PM4_WAIT_OP_WRITE_WAIT;
-	uint32_t *to = gpu_reg_find(w, q, p[2] & PM4_REG_MASK);
-	uint32_t *from = gpu_reg_find(w, q, p[writes ? 3 : 2] & PM4_REG_MASK);
-
-	if (writes && to)
-		*to = pm4_wait_get_ref(p);
-	return !from || wait_is_over(p, *from) ? 0 : -EAGAIN;
-}
-
-static int run_wait(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet)
-{
-	const uint32_t *p = packet->p;
-	uint32_t value;
-	int e;
-
-	if (pm4_wait_get_func(p) >= GPU_COMPARE_FUNCS)
-		return gpu_pm4_bad(w, p);
-	if (pm4_wait_get_space(p) == PM4_WAIT_SPACE_REG)
-		return wait_register(w, q, p);
-	if (pm4_wait_get_space(p) != PM4_WAIT_SPACE_MEM ||
-	    (pm4_wait_get_operation(p) != PM4_WAIT_OP_WAIT &&
-	     pm4_wait_get_operation(p) != PM4_WAIT_OP_PREEMPTIBLE))
-		return gpu_pm4_bad(w, p);
-	e = gpu_vmem_load32(w, q->gpu, GPU_PM4_ADDR32(pm4_wait_get_addr(p)), &value);
-	if (e)
-		return e;
-	return wait_is_over(p, value) ? 0 : -EAGAIN;
-}
-
-static int release_data(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
-{
-	uint64_t addr = pm4_release_mem_get_addr(p);
-
-	switch (pm4_release_mem_get_data_sel(p)) {
-	case PM4_DATA_NONE:
+	if (!ib->words)
 		return 0;
-	case PM4_DATA_32:
-		return gpu_vmem_store32(w, q->gpu, GPU_PM4_ADDR32(addr),
-					(uint32_t)pm4_release_mem_get_data(p));
-	case PM4_DATA_64:
-		return gpu_vmem_store64(w, q->gpu, GPU_PM4_ADDR64(addr),
-					pm4_release_mem_get_data(p));
-	case PM4_DATA_CLOCK:
-		return gpu_vmem_store64(w, q->gpu, GPU_PM4_ADDR64(addr),
-					gpu_worker_clock(w, q->gpu));
-	case PM4_DATA_PERF:
-		/* Nothing is counted. */
-		return gpu_vmem_store64(w, q->gpu, GPU_PM4_ADDR64(addr), 0);
-	default:
-		return gpu_pm4_bad(w, p);
-	}
-}
-
-static int run_release_mem(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet)
-{
-	uint32_t int_sel = pm4_release_mem_get_int_sel(packet->p);
-	int e;
-
-	if (int_sel > PM4_INT_ALWAYS || pm4_release_mem_get_dst_sel(packet->p) > PM4_RELEASE_DST_L2)
+	if (chain ? !q->depth : q->depth == GPU_IB_DEPTH)
 		return gpu_pm4_bad(w, packet->p);
-	e = release_data(w, q, packet->p);
-	if (!e && int_sel != PM4_INT_NONE && int_sel != PM4_INT_DATA_ONLY)
-		gpu_irq_post_event(q, pm4_release_mem_get_ctx(packet->p));
-	return e;
-}
-
-static int run_indirect(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet)
-{
-	const uint32_t *p = packet->p;
-	struct gpu_ib ib = { .va = GPU_PM4_ADDR32(pm4_ib_get_base(p)),
-			     .words = pm4_ib_get_size(p) };
-
-	if (!ib.words)
-		return 0;
-	if (pm4_ib_get_chain(p) ? !q->depth : q->depth == GPU_IB_DEPTH)
-		return gpu_pm4_bad(w, p);
-	if (!pm4_ib_get_chain(p)) {
+	if (!chain) {
 		if (q->depth)
 			q->ib[q->depth - 1].pos += packet->words;
+		else
+			q->call_words = packet->words;
 		q->depth++;
 	}
-	q->ib[q->depth - 1] = ib;
+	q->ib[q->depth - 1] = *ib;
 	return -EINPROGRESS;
+}
+
+/* One buffer if the comparison holds; another, or none, if it does not. */
+static int run_cond_indirect(struct gpu_worker *w, struct gpu_queue *q,
+			     struct gpu_pm4_packet *packet)
+{
+	const uint32_t *p = packet->p;
+	const struct gpu_ib then = { .va = GPU_PM4_ADDR32(pm4_cond_ib_get_base1(p)),
+				     .words = pm4_cond_ib_get_size1(p) };
+	const struct gpu_ib otherwise = { .va = GPU_PM4_ADDR32(pm4_cond_ib_get_base2(p)),
+					  .words = pm4_cond_ib_get_size2(p) };
+	uint32_t mode = pm4_cond_ib_get_mode(p);
+	uint64_t value;
+	int e;
+
+	if ((mode != PM4_COND_IB_THEN && mode != PM4_COND_IB_THEN_ELSE) ||
+	    pm4_cond_ib_get_func(p) >= GPU_COMPARE_FUNCS)
+		return gpu_pm4_bad(w, p);
+	e = gpu_vmem_load64(w, q->gpu, GPU_PM4_ADDR64(pm4_cond_ib_get_addr(p)), &value);
+	if (e)
+		return e;
+	if (gpu_compare(pm4_cond_ib_get_func(p), value & pm4_cond_ib_get_mask(p),
+			pm4_cond_ib_get_ref(p)))
+		return enter(w, q, packet, &then, false);
+	return mode == PM4_COND_IB_THEN ? 0 : enter(w, q, packet, &otherwise, false);
+}
+
+/* Two packets of one number: the longer one asks first. */
+static int run_indirect(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet)
+{
+	const struct gpu_ib ib = { .va = GPU_PM4_ADDR32(pm4_ib_get_base(packet->p)),
+				   .words = pm4_ib_get_size(packet->p) };
+	int e;
+
+	if (packet->words < PM4_COND_IB_WORDS)
+		return enter(w, q, packet, &ib, pm4_ib_get_chain(packet->p));
+	e = gpu_stream_read(w, &packet->s, PM4_IB_WORDS, packet->p + PM4_IB_WORDS,
+			    PM4_COND_IB_WORDS - PM4_IB_WORDS);
+	return e ? e : run_cond_indirect(w, q, packet);
 }
 
 /* @count words behind the packet belong to it, and are not run. */
@@ -155,6 +119,22 @@ static int set_registers(struct gpu_worker *w, struct gpu_queue *q, struct gpu_p
 	if (!regs)
 		return gpu_pm4_bad(w, packet->p);
 	return gpu_stream_read(w, &packet->s, PM4_SET_REG_WORDS, regs, n);
+}
+
+/* Of the driver's registers, which say what compute units a queue may use, only what it allows. */
+static int run_set_sh_reg_index(struct gpu_worker *w, struct gpu_queue *q,
+				struct gpu_pm4_packet *packet)
+{
+	uint32_t n = packet->words - PM4_SET_REG_WORDS, index = pm4_set_reg_get_index(packet->p);
+	uint32_t first = PM4_REG_SH + pm4_set_reg_get_reg(packet->p);
+	int e;
+
+	if (index != PM4_SET_DEFAULT && index != PM4_SET_AND_CU_MASK)
+		return gpu_pm4_bad(w, packet->p);
+	e = set_registers(w, q, packet, PM4_REG_SH);
+	if (!e && index == PM4_SET_AND_CU_MASK)
+		gpu_regs_mask(q, first, n);
+	return e;
 }
 
 static int run_set_sh_reg(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet)
@@ -201,10 +181,11 @@ static int run_dispatch_indirect(struct gpu_worker *w, struct gpu_queue *q,
 	return e ? e : dispatch(w, q, p, grid, pm4_dispatch_indirect_get_initiator(p));
 }
 
-/* struct pm4_op - one packet that we know; @words: what it has at least, the header included */
+/* struct pm4_op - one packet that we know */
 struct pm4_op {
-	uint8_t op, words;
+	uint8_t op, words; /* what it has at least, the header included */
 	pm4_run_fn run;
+	bool gfx9; /* older chips do not know it */
 };
 
 static const struct pm4_op ops[] = {
@@ -215,25 +196,33 @@ static const struct pm4_op ops[] = {
 	{ PM4_OP_COND_EXEC, PM4_COND_EXEC_WORDS, run_cond_exec },
 	{ PM4_OP_PRED_EXEC, PM4_PRED_EXEC_WORDS, run_pred_exec },
 	{ PM4_OP_WRITE_DATA, PM4_WRITE_DATA_WORDS, gpu_pm4_write_data },
-	{ PM4_OP_WAIT_REG_MEM, PM4_WAIT_WORDS, run_wait },
+	{ PM4_OP_MEM_SEMAPHORE, PM4_SEMAPHORE_WORDS, gpu_pm4_semaphore, true },
+	{ PM4_OP_WAIT_REG_MEM, PM4_WAIT_WORDS, gpu_pm4_wait },
 	{ PM4_OP_INDIRECT_BUFFER, PM4_IB_WORDS, run_indirect },
 	{ PM4_OP_COPY_DATA, PM4_COPY_DATA_WORDS, gpu_pm4_copy_data },
-	{ PM4_OP_EVENT_WRITE, PM4_EVENT_WRITE_WORDS, run_nothing },
-	{ PM4_OP_RELEASE_MEM, PM4_RELEASE_MEM_WORDS, run_release_mem },
+	{ PM4_OP_COND_WRITE, PM4_COND_WRITE_WORDS, gpu_pm4_cond_write },
+	{ PM4_OP_EVENT_WRITE, PM4_EVENT_WRITE_WORDS, gpu_pm4_event_write },
+	/* Its last word, which not all chips have, is read by itself. */
+	{ PM4_OP_RELEASE_MEM, PM4_RELEASE_MEM_WORDS - 1, gpu_pm4_release_mem },
 	{ PM4_OP_DMA_DATA, PM4_DMA_DATA_WORDS, gpu_pm4_dma_data },
 	/* There is no cache to invalidate: every access sees the one copy in memory. */
-	{ PM4_OP_ACQUIRE_MEM, 2, run_nothing },
+	{ PM4_OP_ACQUIRE_MEM, PM4_ACQUIRE_MEM_WORDS, run_nothing },
+	{ PM4_OP_REWIND, PM4_REWIND_WORDS, gpu_pm4_rewind },
+	{ PM4_OP_PRIME_UTCL2, PM4_PRIME_UTCL2_WORDS, run_nothing, true },
 	{ PM4_OP_SET_SH_REG, PM4_SET_REG_WORDS, run_set_sh_reg },
 	{ PM4_OP_SET_UCONFIG_REG, PM4_SET_REG_WORDS, run_set_uconfig_reg },
+	{ PM4_OP_WAIT_REG_MEM64, PM4_WAIT64_WORDS, gpu_pm4_wait64, true },
+	{ PM4_OP_HDP_FLUSH, PM4_HDP_FLUSH_WORDS, run_nothing, true },
+	{ PM4_OP_SET_SH_REG_INDEX, PM4_SET_REG_WORDS, run_set_sh_reg_index, true },
 };
 
-static const struct pm4_op *find_op(uint32_t op)
+static const struct pm4_op *find_op(const struct gpu_queue *q, uint32_t op)
 {
 	unsigned int i;
 
 	for (i = 0; i < VKF_ARRAY_SIZE(ops); i++) {
 		if (ops[i].op == op)
-			return &ops[i];
+			return ops[i].gfx9 && !q->dialect->gfx9_packets ? NULL : &ops[i];
 	}
 	return NULL;
 }
@@ -264,7 +253,7 @@ static int fetch(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packe
 		*ret_run = run_nothing;
 		return 0;
 	}
-	op = pm4_header_get_type(p) == PM4_TYPE_3 ? find_op(pm4_header_get_op(p)) : NULL;
+	op = pm4_header_get_type(p) == PM4_TYPE_3 ? find_op(q, pm4_header_get_op(p)) : NULL;
 	packet->words = packet_words(p);
 	if (!op || packet->words < op->words)
 		return gpu_pm4_bad(w, p);

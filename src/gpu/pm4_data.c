@@ -123,32 +123,64 @@ static bool dma_in_memory(uint32_t sel)
 	return sel == PM4_DMA_ADDR || sel == PM4_DMA_ADDR_L2;
 }
 
+/* struct dma - a decoded DMA_DATA */
+struct dma {
+	uint64_t src, dst, total;
+	bool fill, nowhere;
+};
+
+static int dma_decode(struct gpu_worker *w, const struct gpu_queue *q, const uint32_t *p,
+		      struct dma *ret)
+{
+	const struct dma d = {
+		.src = pm4_dma_data_get_src(p),
+		.dst = pm4_dma_data_get_dst(p),
+		.total = pm4_dma_data_get_count(p) & q->dialect->dma_mask,
+		.fill = pm4_dma_data_get_src_sel(p) == PM4_DMA_DATA,
+		.nowhere = pm4_dma_data_get_dst_sel(p) == PM4_DMA_NOWHERE,
+	};
+
+	if ((!d.nowhere && !dma_in_memory(pm4_dma_data_get_dst_sel(p))) ||
+	    (!d.fill && !dma_in_memory(pm4_dma_data_get_src_sel(p))) || pm4_dma_data_get_sas(p) ||
+	    pm4_dma_data_get_das(p) || pm4_dma_data_get_saic(p) || pm4_dma_data_get_daic(p) ||
+	    (d.fill && (d.nowhere || (d.dst | d.total) & 3)))
+		return gpu_pm4_bad(w, p);
+	*ret = d;
+	return 0;
+}
+
+/* What goes nowhere is read all the same: that is how a cache is filled. */
+static int dma_piece(struct gpu_worker *w, struct gpu_queue *q, const struct dma *d, uint64_t *n)
+{
+	uint64_t at = q->done;
+
+	if (d->nowhere) {
+		*n = VKF_MIN(*n, (uint64_t)GPU_BOUNCE_BYTES);
+		return gpu_vmem_read(w, q->gpu, d->src + at, w->bounce, *n);
+	}
+	if (d->fill)
+		return gpu_vmem_fill(w, q->gpu, d->dst + at, (uint32_t)d->src, *n);
+	if (gpu_vmem_copies_down(d->dst, d->src, d->total))
+		at = d->total - q->done - *n;
+	return gpu_vmem_copy(w, q->gpu, d->dst + at, d->src + at, *n);
+}
+
 int gpu_pm4_dma_data(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet)
 {
-	const uint32_t *p = packet->p;
-	uint64_t src = pm4_dma_data_get_src(p), dst = pm4_dma_data_get_dst(p);
-	uint64_t total = pm4_dma_data_get_count(p);
-	uint64_t n = VKF_MIN(total - q->done, GPU_CHUNK_BYTES), at = q->done;
-	bool fill = pm4_dma_data_get_src_sel(p) == PM4_DMA_DATA;
+	struct dma d;
+	uint64_t n;
 	int e;
 
-	if (!dma_in_memory(pm4_dma_data_get_dst_sel(p)) ||
-	    !(fill || dma_in_memory(pm4_dma_data_get_src_sel(p))) || pm4_dma_data_get_sas(p) ||
-	    pm4_dma_data_get_das(p) || pm4_dma_data_get_saic(p) || pm4_dma_data_get_daic(p) ||
-	    (fill && ((dst | total) & 3)))
-		return gpu_pm4_bad(w, p);
-	if (fill) {
-		e = gpu_vmem_fill(w, q->gpu, dst + at, (uint32_t)src, n);
-	} else {
-		if (gpu_vmem_copies_down(dst, src, total))
-			at = total - q->done - n;
-		e = gpu_vmem_copy(w, q->gpu, dst + at, src + at, n);
-	}
+	e = dma_decode(w, q, packet->p, &d);
+	if (e)
+		return e;
+	n = VKF_MIN(d.total - q->done, (uint64_t)GPU_CHUNK_BYTES);
+	e = dma_piece(w, q, &d, &n);
 	if (e)
 		return e;
 	q->done += n;
 	q->trace_bytes += n;
-	return q->done < total ? -EINPROGRESS : 0;
+	return q->done < d.total ? -EINPROGRESS : 0;
 }
 
 int gpu_pm4_atomic_mem(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4_packet *packet)
@@ -161,18 +193,17 @@ int gpu_pm4_atomic_mem(struct gpu_worker *w, struct gpu_queue *q, struct gpu_pm4
 		.src = pm4_atomic_mem_get_data(p),
 		.cmp = pm4_atomic_mem_get_compare(p),
 	};
-	bool wide = gpu_atomic_wide(a.op);
 	uint64_t old;
 	int e;
 
 	if (!gpu_atomic_known(a.op) || command > PM4_ATOMIC_GO_ON ||
 	    (command == PM4_ATOMIC_LOOP && !gpu_atomic_compares(a.op)))
 		return gpu_pm4_bad(w, p);
-	a.va = wide ? GPU_PM4_ADDR64(a.va) : GPU_PM4_ADDR32(a.va);
+	a.va = gpu_atomic_wide(a.op) ? GPU_PM4_ADDR64(a.va) : GPU_PM4_ADDR32(a.va);
 	e = gpu_atomic_run(w, q->gpu, &a, &old);
 	if (e)
 		return e;
-	if (command == PM4_ATOMIC_LOOP && old != (wide ? a.cmp : (uint32_t)a.cmp))
+	if (command == PM4_ATOMIC_LOOP && !gpu_atomic_matched(&a, old))
 		return -EAGAIN;
 	if (!tc_op_get_no_return(a.op))
 		q->atomic_old = old;

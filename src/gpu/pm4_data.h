@@ -16,8 +16,8 @@
 /* struct gpu_pm4_packet - a packet at hand */
 struct gpu_pm4_packet {
 	struct gpu_stream s;
-	uint32_t words;                   /* of all of it */
-	uint32_t p[PM4_ATOMIC_MEM_WORDS]; /* what it begins with; zero behind its end */
+	uint32_t words;                /* of all of it */
+	uint32_t p[PM4_COND_IB_WORDS]; /* what it begins with; zero behind its end */
 };
 
 /* Low bits that the hardware ignores. */

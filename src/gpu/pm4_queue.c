@@ -20,7 +20,7 @@ static int open_ring(struct gpu_worker *w, struct gpu_queue *q, struct gpu_strea
 
 int gpu_pm4_queue_step(struct gpu_worker *w, struct gpu_queue *q)
 {
-	uint32_t words = PM4_IB_WORDS;
+	uint32_t words = q->call_words;
 	struct gpu_stream s;
 	int e;
 

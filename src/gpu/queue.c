@@ -14,7 +14,8 @@ static void drop_progress(struct gpu_queue *q)
 {
 	q->done = 0;
 	q->skip = 0;
-	q->polls = 0;
+	q->poll_ns = 0;
+	q->call_words = 0;
 	q->depth = 0;
 	q->start_ts = 0;
 }
@@ -47,6 +48,7 @@ static void start(struct gpu_engine *e, struct gpu_queue *q, bool resumed)
 {
 	bool same_packet = take_parameters(q);
 
+	q->dialect = q->gpu < e->n_gpus ? gpu_dialect_find(e->ctrl->vm[q->gpu].dialect) : NULL;
 	q->running = q->gpu < e->n_gpus && ring_usable(q) &&
 		     atomic_load_explicit(&q->cq->error, memory_order_acquire) == GPU_QERR_NONE;
 	q->blocked = false;
@@ -123,7 +125,7 @@ static int step_foreign(struct gpu_worker *w, struct gpu_queue *q)
 
 static int step(struct gpu_worker *w, struct gpu_queue *q)
 {
-	if (q->type != GPU_QUEUE_AQL && w->engine->ctrl->vm[q->gpu].dialect != GPU_DIALECT_GFX9)
+	if (q->type != GPU_QUEUE_AQL && !q->dialect)
 		return step_foreign(w, q);
 	switch (q->type) {
 	case GPU_QUEUE_SDMA:

@@ -30,13 +30,26 @@ void gpu_regs_reset(struct gpu_queue *q)
 	q->atomic_old = 0;
 }
 
-/* Only the first four have places that all chips agree on. */
-void gpu_regs_load(struct gpu_queue *q)
-{
-	static const uint32_t reg[] = { PM4_REG_CU_MASK_SE0, PM4_REG_CU_MASK_SE1,
+/* Of the compute units of the shader engines; only the first four have places that all chips agree
+ * on. */
+static const uint32_t cu_mask_reg[] = { PM4_REG_CU_MASK_SE0, PM4_REG_CU_MASK_SE1,
 					PM4_REG_CU_MASK_SE2, PM4_REG_CU_MASK_SE3 };
 
-	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(reg); i++)
-		q->sh[reg[i] - PM4_REG_COMPUTE] =
-			atomic_load_explicit(&q->cq->cu_mask[i], memory_order_relaxed);
+static uint32_t cu_mask(const struct gpu_queue *q, unsigned int i)
+{
+	return atomic_load_explicit(&q->cq->cu_mask[i], memory_order_relaxed);
+}
+
+void gpu_regs_load(struct gpu_queue *q)
+{
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(cu_mask_reg); i++)
+		q->sh[cu_mask_reg[i] - PM4_REG_COMPUTE] = cu_mask(q, i);
+}
+
+void gpu_regs_mask(struct gpu_queue *q, uint32_t reg, uint32_t n)
+{
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(cu_mask_reg); i++) {
+		if (cu_mask_reg[i] >= reg && cu_mask_reg[i] - reg < n)
+			q->sh[cu_mask_reg[i] - PM4_REG_COMPUTE] &= cu_mask(q, i);
+	}
 }

@@ -21,6 +21,8 @@ void gpu_regs_reset(struct gpu_queue *q);
 /* A queue starts, anew or again: the registers that the driver sets, which are those that say what
  * compute units it may use. */
 void gpu_regs_load(struct gpu_queue *q);
+/* Of @n registers from @reg on, take from those that the driver sets what it does not allow. */
+void gpu_regs_mask(struct gpu_queue *q, uint32_t reg, uint32_t n);
 /* The place of register @reg, a word's number; NULL when it is not kept. */
 uint32_t *gpu_reg_find(struct gpu_worker *w, struct gpu_queue *q, uint32_t reg);
 /* The places of @n registers from @reg on, all of one kind; NULL when one of them is not kept. */

@@ -2,9 +2,9 @@
 #include "gpu/ring.h"
 #include "gpu/vmem.h"
 
-#define RING_ALIGN    UINT64_C(256)
-#define POINTER_ALIGN UINT64_C(8)
-#define RPTR32_ALIGN  UINT64_C(4)
+#define RING_ALIGN      UINT64_C(256)
+#define POINTER_ALIGN   UINT64_C(8)
+#define POINTER32_ALIGN UINT64_C(4)
 
 void gpu_stream_ring(const struct gpu_queue *q, uint64_t pos, uint64_t avail,
 		     struct gpu_stream *ret)
@@ -77,8 +77,22 @@ int gpu_stream_copy_out(struct gpu_worker *w, const struct gpu_stream *s, uint64
 	return 0;
 }
 
+static bool narrow_pointers(const struct gpu_queue *q)
+{
+	return q->type != GPU_QUEUE_AQL && q->dialect && q->dialect->narrow_pointers;
+}
+
 int gpu_ring_wptr(struct gpu_worker *w, const struct gpu_queue *q, uint64_t *ret)
 {
+	uint32_t low;
+	int e;
+
+	if (narrow_pointers(q)) {
+		e = gpu_vmem_load32(w, q->gpu, VKF_ALIGN_DOWN(q->wptr_va, POINTER32_ALIGN), &low);
+		if (!e)
+			*ret = low;
+		return e;
+	}
 	return gpu_vmem_load64(w, q->gpu, VKF_ALIGN_DOWN(q->wptr_va, POINTER_ALIGN), ret);
 }
 
@@ -87,8 +101,8 @@ int gpu_ring_publish(struct gpu_worker *w, struct gpu_queue *q, uint64_t rptr)
 	q->rptr = rptr;
 	atomic_store_explicit(&q->cq->rptr, rptr, memory_order_relaxed);
 	atomic_fetch_add_explicit(&q->cq->packets, 1, memory_order_relaxed);
-	if (q->type == GPU_QUEUE_PM4)
-		return gpu_vmem_store32(w, q->gpu, VKF_ALIGN_DOWN(q->rptr_va, RPTR32_ALIGN),
+	if (q->type == GPU_QUEUE_PM4 || narrow_pointers(q))
+		return gpu_vmem_store32(w, q->gpu, VKF_ALIGN_DOWN(q->rptr_va, POINTER32_ALIGN),
 					(uint32_t)rptr);
 	return gpu_vmem_store64(w, q->gpu, VKF_ALIGN_DOWN(q->rptr_va, POINTER_ALIGN), rptr);
 }

@@ -9,8 +9,8 @@
  * an indirect buffer, which does not. Pointers into a ring never are: a position is
  * reduced modulo the ring's size at each access, so no value of rptr or wptr leads
  * outside of it. The hardware ignores the low bits of the ring's address (8) and of
- * the pointers' addresses (3; 2 of a PM4 queue's read pointer, which is a word of 32
- * bits); so do we.
+ * the pointers' addresses (3; 2 of a word of 32 bits, which a PM4 queue's read pointer is,
+ * and with narrow pointers, see dialect.h, each one of a PM4 or SDMA queue); so do we.
  *
  * Inside a section only; -EFAULT with w->fault filled.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gpu/sdma_copy.h"
 #include "gpu/vmem.h"
+#include "spec/sdma_v3.h"
 #include "spec/sdma_v4.h"
 
 /* Rows of a rectangle in one section, however short they are. */
@@ -19,6 +20,12 @@ static uint64_t piece(const struct gpu_queue *q, uint64_t total)
 	return VKF_MIN(total - q->done, most);
 }
 
+/* The bytes that a count says. */
+static uint64_t total_bytes(const struct gpu_queue *q, uint32_t count)
+{
+	return (uint64_t)(count & q->dialect->bytes_mask) + q->dialect->count_less;
+}
+
 /* Account for a piece of @n out of @total. */
 static int piece_done(struct gpu_queue *q, uint64_t n, uint64_t total)
 {
@@ -31,7 +38,7 @@ int gpu_sdma_copy_linear(struct gpu_worker *w, struct gpu_queue *q, const struct
 			 const uint32_t *p)
 {
 	uint64_t src = sdma_v4_copy_get_src(p), dst = sdma_v4_copy_get_dst(p);
-	uint64_t total = (uint64_t)sdma_v4_copy_get_count(p) + 1;
+	uint64_t total = total_bytes(q, sdma_v4_copy_get_count(p));
 	uint64_t n = piece(q, total);
 	uint64_t at = q->done;
 	int e;
@@ -70,8 +77,11 @@ struct rect {
 	uint64_t width, rows, slices;
 };
 
-static struct rect rect_decode(const uint32_t *p)
+static struct rect rect_decode(const struct gpu_queue *q, const uint32_t *p)
 {
+	bool narrow = q->dialect->narrow_pitch;
+	uint32_t src_pitch = narrow ? sdma_v3_rect_get_src_pitch(p) : sdma_v4_rect_get_src_pitch(p);
+	uint32_t dst_pitch = narrow ? sdma_v3_rect_get_dst_pitch(p) : sdma_v4_rect_get_dst_pitch(p);
 	unsigned int element = sdma_v4_rect_get_element(p);
 	const uint64_t src[3] = { sdma_v4_rect_get_src_x(p), sdma_v4_rect_get_src_y(p),
 				  sdma_v4_rect_get_src_z(p) };
@@ -79,11 +89,9 @@ static struct rect rect_decode(const uint32_t *p)
 				  sdma_v4_rect_get_dst_z(p) };
 
 	return (struct rect){
-		.src = rect_side(sdma_v4_rect_get_src(p), element, src,
-				 (uint64_t)sdma_v4_rect_get_src_pitch(p) + 1,
+		.src = rect_side(sdma_v4_rect_get_src(p), element, src, (uint64_t)src_pitch + 1,
 				 (uint64_t)sdma_v4_rect_get_src_slice(p) + 1),
-		.dst = rect_side(sdma_v4_rect_get_dst(p), element, dst,
-				 (uint64_t)sdma_v4_rect_get_dst_pitch(p) + 1,
+		.dst = rect_side(sdma_v4_rect_get_dst(p), element, dst, (uint64_t)dst_pitch + 1,
 				 (uint64_t)sdma_v4_rect_get_dst_slice(p) + 1),
 		.width = ((uint64_t)sdma_v4_rect_get_rect_x(p) + 1) << element,
 		.rows = (uint64_t)sdma_v4_rect_get_rect_y(p) + 1,
@@ -99,7 +107,7 @@ static uint64_t side_va(const struct rect_side *side, uint64_t x, uint64_t row, 
 int gpu_sdma_copy_rect(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
 		       const uint32_t *p)
 {
-	struct rect r = rect_decode(p);
+	struct rect r = rect_decode(q, p);
 	uint64_t total = r.width * r.rows * r.slices;
 	uint64_t budget = VKF_MIN(total - q->done, GPU_CHUNK_BYTES), moved = 0;
 	unsigned int rows;
@@ -117,6 +125,12 @@ int gpu_sdma_copy_rect(struct gpu_worker *w, struct gpu_queue *q, const struct g
 		moved += n;
 	}
 	return piece_done(q, moved, total);
+}
+
+uint64_t gpu_sdma_write_words(const struct gpu_queue *q, const uint32_t *p)
+{
+	return (uint64_t)(p[SDMA_V4_WRITE_WORDS - 1] & q->dialect->words_mask) +
+	       q->dialect->count_less;
 }
 
 /* Words that another processor polls arrive whole, as they would from the hardware. */
@@ -137,10 +151,12 @@ int gpu_sdma_write_linear(struct gpu_worker *w, struct gpu_queue *q, const struc
 			  const uint32_t *p)
 {
 	uint64_t dst = sdma_v4_write_get_dst(p);
-	uint64_t total = ((uint64_t)sdma_v4_write_get_count(p) + 1) * 4;
+	uint64_t total = gpu_sdma_write_words(q, p) * 4;
 	uint64_t n = VKF_MIN(total - q->done, GPU_CHUNK_BYTES);
 	int e;
 
+	if (!total)
+		return 0;
 	if (total <= 8 && VKF_IS_ALIGNED(dst, total))
 		e = write_small(w, q, s, dst, (unsigned int)total / 4);
 	else
@@ -154,7 +170,8 @@ struct fill {
 	uint32_t word, element; /* bytes of an element */
 };
 
-static int fill_decode(struct gpu_worker *w, const uint32_t *p, struct fill *ret)
+static int fill_decode(struct gpu_worker *w, const struct gpu_queue *q, const uint32_t *p,
+		       struct fill *ret)
 {
 	uint32_t data = sdma_v4_fill_get_data(p);
 	struct fill f = { .dst = sdma_v4_fill_get_dst(p) };
@@ -176,7 +193,7 @@ static int fill_decode(struct gpu_worker *w, const uint32_t *p, struct fill *ret
 		return gpu_bad(w, p[0], SDMA_V4_OP_CONST_FILL, 0);
 	}
 	/* The count names any byte of the last element. */
-	f.total = VKF_ALIGN_UP((uint64_t)sdma_v4_fill_get_count(p) + 1, (uint64_t)f.element);
+	f.total = VKF_ALIGN_UP(total_bytes(q, sdma_v4_fill_get_count(p)), (uint64_t)f.element);
 	if (!VKF_IS_ALIGNED(f.dst, (uint64_t)f.element))
 		return gpu_bad(w, p[0], SDMA_V4_OP_CONST_FILL, 0);
 	*ret = f;
@@ -206,8 +223,30 @@ int gpu_sdma_fill(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_st
 	uint64_t n;
 	int e;
 
-	e = fill_decode(w, p, &f);
-	if (!e)
-		e = fill_piece(w, q, &f, &n);
+	e = fill_decode(w, q, p, &f);
+	if (e || !f.total)
+		return e;
+	e = fill_piece(w, q, &f, &n);
 	return e ? e : piece_done(q, n, f.total);
+}
+
+int gpu_sdma_ptepde(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		    const uint32_t *p)
+{
+	uint64_t count = (p[SDMA_V4_PTEPDE_WORDS - 1] & q->dialect->entries_mask) +
+			 (uint64_t)q->dialect->count_less;
+	uint64_t dst = sdma_v4_ptepde_get_dst(p), step = sdma_v4_ptepde_get_step(p);
+	uint64_t n = VKF_MIN(count * 8 - q->done, (uint64_t)GPU_BOUNCE_BYTES), at;
+	uint64_t entry = sdma_v4_ptepde_get_init(p) + q->done / 8 * step;
+	int e;
+
+	if (!VKF_IS_ALIGNED(dst, (uint64_t)8))
+		return gpu_bad(w, p[0], SDMA_V4_OP_PTEPDE, 0);
+	for (at = 0; at < n; at += 8, entry += step) {
+		uint64_t word = entry | sdma_v4_ptepde_get_mask(p);
+
+		memcpy(w->bounce + at, &word, 8);
+	}
+	e = gpu_vmem_write(w, q->gpu, dst + q->done, w->bounce, n);
+	return e ? e : piece_done(q, n, count * 8);
 }

@@ -21,5 +21,11 @@ int gpu_sdma_write_linear(struct gpu_worker *w, struct gpu_queue *q, const struc
 			  const uint32_t *p);
 int gpu_sdma_fill(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
 		  const uint32_t *p);
+/* Generate 64-bit words, as a driver's page table entries: they go through the user's own tables.
+ */
+int gpu_sdma_ptepde(struct gpu_worker *w, struct gpu_queue *q, const struct gpu_stream *s,
+		    const uint32_t *p);
+/* How many words follow the fixed part of the WRITE packet @p. */
+uint64_t gpu_sdma_write_words(const struct gpu_queue *q, const uint32_t *p);
 
 #endif

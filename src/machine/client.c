@@ -154,6 +154,18 @@ static const struct mm_client_ops client_ops = {
 	.invalidate = client_invalidate,
 };
 
+static enum gpu_dialect dialect_of(unsigned int gfx_target)
+{
+	switch (gfx_target / 10000) {
+	case 8:
+		return GPU_DIALECT_GFX8;
+	case 9:
+		return gfx_target < 90010 ? GPU_DIALECT_GFX9 : GPU_DIALECT_GFX90A;
+	default:
+		return GPU_DIALECT_OTHER;
+	}
+}
+
 static void init_ctrl(struct machine_client *mc)
 {
 	const struct machine_profile *p = &mc->machine->profile;
@@ -165,8 +177,7 @@ static void init_ctrl(struct machine_client *mc)
 	ctrl->bar_bytes = mc->regions.bar_bytes;
 	for (unsigned int i = 0; i < p->n_gpus; i++) {
 		ctrl->vm[i].clock_khz = MACHINE_GPU_CLOCK_KHZ;
-		ctrl->vm[i].dialect = p->gpus[i].asic.gfx_target / 10000 == 9 ? GPU_DIALECT_GFX9
-									      : GPU_DIALECT_OTHER;
+		ctrl->vm[i].dialect = dialect_of(p->gpus[i].asic.gfx_target);
 		ctrl->vm[i].doorbell_bytes = p->gpus[i].asic.doorbell64 ? 8 : 4;
 		ctrl->vm[i].cp_queues = p->gpus[i].asic.cp_queues;
 		ctrl->vm[i].va_limit = (UINT64_C(1) << p->gpus[i].asic.va_bits) - 1;

@@ -183,6 +183,7 @@ static void init_ctrl(struct gpu_ctrl *ctrl)
 	ctrl->bar_bytes = BAR_BYTES;
 	for (i = 0; i < 2; i++) {
 		ctrl->vm[i].clock_khz = 100000;
+		ctrl->vm[i].dialect = GPU_DIALECT_GFX90A;
 		ctrl->vm[i].doorbell_bytes = 8;
 		ctrl->vm[i].cp_queues = 24;
 		ctrl->vm[i].va_limit = FX_VA_LIMIT;

@@ -26,6 +26,9 @@
 #define S_ATOMIC(op, addr, v)       10u | (uint32_t)(op) << 25, FX_ADDR(addr), FX_ADDR(v), 0, 0, 0
 #define S_FILL(size, dst, v, len)   11u | (uint32_t)(size) << 30, FX_ADDR(dst), (v), (uint32_t)(len)-1
 #define S_TIMESTAMP(addr)           13u | 2u << 8, FX_ADDR(addr)
+#define S_TIMESTAMP_LOCAL(addr)     13u | 1u << 8, FX_ADDR(addr)
+#define S_SEM_WAIT(addr)            7, FX_ADDR(addr)
+#define S_SEM_SIGNAL(addr)          7u | 1u << 30, FX_ADDR(addr)
 #define S_COND(addr, ref, n)        9, FX_ADDR(addr), (ref), (n)
 #define S_DUMMY_TRAP                16, 0
 
@@ -45,13 +48,13 @@
 	P_HEADER(0x40, 6), (src_sel) | (dst_sel) << 8 | (wide) << 16, FX_ADDR(src), FX_ADDR(dst)
 #define P_DMA(sel, src, dst, n)                                                                    \
 	P_HEADER(0x50, 7), (uint32_t)(sel) << 29, FX_ADDR(src), FX_ADDR(dst), (n)
-#define P_ATOMIC(op, va, v) P_HEADER(0x1e, 9), (op), FX_ADDR(va), FX_ADDR(v), 0, 0, 0
-#define P_PRED(n, xccs)     P_HEADER(0x23, 2), (uint32_t)(n) | (uint32_t)(xccs) << 24
-#define P_SET_SH(reg, n)    P_HEADER(0x76, 2 + (n)), (reg)
+#define P_ATOMIC(op, va, v)   P_HEADER(0x1e, 9), (op), FX_ADDR(va), FX_ADDR(v), 0, 0, 0
+#define P_PRED(n, xccs)       P_HEADER(0x23, 2), (uint32_t)(n) | (uint32_t)(xccs) << 24
+#define P_SET_SH(reg, n)      P_HEADER(0x76, 2 + (n)), (reg)
 #define P_SET_UCONFIG(reg, n) P_HEADER(0x79, 2 + (n)), (reg)
 #define P_COND(va, n)         P_HEADER(0x22, 5), FX_ADDR(va), 0, (n)
 #define P_DISPATCH(x, y, z)   P_HEADER(0x15, 5), (x), (y), (z), 0x21
-#define P_ACQUIRE           P_HEADER(0x58, 7), 0x28c00000, 0xffffffff, 0xff, 0, 0, 4
-#define P_EVENT             P_HEADER(0x46, 2), 0x407
+#define P_ACQUIRE             P_HEADER(0x58, 7), 0x28c00000, 0xffffffff, 0xff, 0, 0, 4
+#define P_EVENT               P_HEADER(0x46, 2), 0x407
 
 #endif

@@ -7,6 +7,7 @@
 #define WORD FX_VA(FX_DATA + 8)
 #define WIDE 0x20u
 
+enum { FCMPSWAP = 1, FMIN, FMAX, FLUSH = 8 };
 enum { SWAP = 7, CMPSWAP, ADD = 15, SUB, SMIN, UMIN, SMAX, UMAX, AND, OR, XOR, INC, DEC };
 
 static int setup(void **state)
@@ -126,17 +127,106 @@ static void test_a_comparison_decides_about_the_swap(void **state)
 	assert_int_equal(fx_u64(fx, FX_DATA)[1], 8);
 }
 
+static void test_floats_of_32_bits(void **state)
+{
+	/* 1.0, -1.0, the two zeros, denormal numbers, a NaN, infinity */
+	enum { ONE = 0x3f800000, MINUS = (int)0xbf800000, NAN32 = 0x7fc00000, INF = 0x7f800000 };
+	static const struct {
+		uint32_t op, old, src, want;
+	} t[] = {
+		{ FMIN, ONE, (uint32_t)MINUS, (uint32_t)MINUS },
+		{ FMIN, (uint32_t)MINUS, ONE, (uint32_t)MINUS },
+		{ FMIN, 0xc0000000, (uint32_t)MINUS, 0xc0000000 },
+		{ FMAX, (uint32_t)MINUS, ONE, ONE },
+		{ FMAX, INF, ONE, INF },
+		{ FMAX, ONE, INF, INF },
+		{ FMIN, ONE, NAN32, ONE },
+		{ FMAX, NAN32, ONE, NAN32 },
+		{ FMAX, 0xffc00000, ONE, 0xffc00000 },
+		/* Zeros are equal, so the word stays. */
+		{ FMIN, 0, 0x80000000, 0 },
+		{ FMAX, 0x80000000, 0, 0x80000000 },
+		{ FMIN, 2, 1, 1 },
+		{ FMAX, 1, 2, 2 },
+		{ FMAX, 0x80000001, 1, 1 },
+		{ FMIN + FLUSH, ONE, 1, 0 },
+		{ FMIN + FLUSH, ONE, 0x80000001, 0x80000000 },
+		{ FMAX + FLUSH, 5, 7, 0 },
+		{ FMAX + FLUSH, 0x00800000, 1, 0x00800000 },
+	};
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(t); i++)
+		expect(*state, t[i].op, UINT64_C(0x2222222200000000) | t[i].old, t[i].src,
+		       UINT64_C(0x2222222200000000) | t[i].want);
+}
+
+static void test_floats_of_64_bits(void **state)
+{
+	const uint64_t one = UINT64_C(0x3ff0000000000000), minus = one | UINT64_C(1) << 63;
+	const uint64_t nan = UINT64_C(0x7ff0000000000001), inf = nan - 1;
+
+	expect(*state, FMIN | WIDE, one, minus, minus);
+	expect(*state, FMAX | WIDE, minus, one, one);
+	expect(*state, FMAX | WIDE, one, nan, one);
+	expect(*state, FMAX | WIDE, one, inf, inf);
+	expect(*state, FMIN | WIDE, UINT64_C(1) << 63, minus, minus);
+	expect(*state, (FMIN + FLUSH) | WIDE, one, UINT64_C(1) << 51, 0);
+}
+
+static void test_a_comparison_of_floats_decides_about_the_swap(void **state)
+{
+	struct fixture *fx = *state;
+	static const struct {
+		uint32_t op, old, cmp;
+		bool swaps;
+	} t[] = {
+		{ FCMPSWAP, 0x3f800000, 0x3f800000, true },
+		{ FCMPSWAP, 0x3f800000, 0xbf800000, false },
+		{ FCMPSWAP, 0, 0x80000000, true },
+		{ FCMPSWAP, 0x7fc00000, 0x7fc00000, false },
+		{ FCMPSWAP, 1, 2, false },
+		{ FCMPSWAP + FLUSH, 1, 2, true },
+		{ FCMPSWAP + FLUSH, 1, 0x00800000, false },
+	};
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(t); i++) {
+		const struct gpu_atomic a = { .op = t[i].op, .cmp = t[i].cmp };
+		uint64_t old;
+
+		fx_u64(fx, FX_DATA)[1] = t[i].old;
+		assert_int_equal(run(fx, t[i].op, 0x40000000, t[i].cmp, &old), 0);
+		assert_int_equal(old, t[i].old);
+		assert_int_equal(gpu_atomic_matched(&a, old), t[i].swaps);
+		if (t[i].swaps)
+			assert_int_equal(fx_u64(fx, FX_DATA)[1], 0x40000000);
+		else
+			assert_int_not_equal(fx_u64(fx, FX_DATA)[1], 0x40000000);
+	}
+}
+
+static void test_integers_match_in_the_width_of_the_operation(void **state)
+{
+	const struct gpu_atomic narrow = { .op = CMPSWAP, .cmp = UINT64_C(0x900000007) };
+	const struct gpu_atomic wide = { .op = CMPSWAP | WIDE, .cmp = UINT64_C(0x900000007) };
+
+	assert_true(gpu_atomic_matched(&narrow, 7));
+	assert_false(gpu_atomic_matched(&wide, 7));
+	assert_true(gpu_atomic_matched(&wide, UINT64_C(0x900000007)));
+}
+
 static void test_no_other_number_is_known(void **state)
 {
 	unsigned int n = 0;
 
 	for (uint32_t op = 0; op < 0x80; op++)
 		n += gpu_atomic_known(op);
-	assert_int_equal(n, 13 * 4);
-	assert_false(gpu_atomic_known(0) || gpu_atomic_known(2) || gpu_atomic_known(0x1a) ||
-		     gpu_atomic_known(0x29) || gpu_atomic_known(0x4e));
+	assert_int_equal(n, 19 * 4);
+	assert_false(gpu_atomic_known(0) || gpu_atomic_known(4) || gpu_atomic_known(0x1a) ||
+		     gpu_atomic_known(0x2c) || gpu_atomic_known(0x4e));
 	assert_true(gpu_atomic_known(0x2f) && gpu_atomic_wide(0x2f) && !gpu_atomic_wide(0x4f));
 	assert_true(gpu_atomic_compares(0x68) && !gpu_atomic_compares(0x67));
+	assert_true(gpu_atomic_compares(0x21) && gpu_atomic_compares(0x09));
+	assert_false(gpu_atomic_compares(0x22) || gpu_atomic_compares(0x0a));
 }
 
 static void test_it_needs_to_read_and_to_write(void **state)
@@ -200,6 +290,10 @@ int main(void)
 		ATOMIC_TEST(test_words_of_32_bits),
 		ATOMIC_TEST(test_words_of_64_bits),
 		ATOMIC_TEST(test_a_comparison_decides_about_the_swap),
+		ATOMIC_TEST(test_integers_match_in_the_width_of_the_operation),
+		ATOMIC_TEST(test_a_comparison_of_floats_decides_about_the_swap),
+		ATOMIC_TEST(test_floats_of_64_bits),
+		ATOMIC_TEST(test_floats_of_32_bits),
 		ATOMIC_TEST(test_no_other_number_is_known),
 		ATOMIC_TEST(test_it_needs_to_read_and_to_write),
 		ATOMIC_TEST(test_none_of_the_programs_own_is_lost),

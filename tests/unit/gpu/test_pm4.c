@@ -292,6 +292,54 @@ static void test_an_endless_chain_can_be_stopped(void **state)
 	assert_int_equal(*fx_u64(fx, FX_RPTR), 0);
 }
 
+#define P_COND_IB(mode, func, va, mask, ref, base1, n1, base2, n2)                                 \
+	P_HEADER(0x3f, 14), (mode) | (func) << 8, FX_ADDR(va), FX_ADDR(mask), FX_ADDR(ref),        \
+		FX_ADDR(base1), (n1), FX_ADDR(base2), (n2)
+
+static void test_a_comparison_chooses_the_buffer(void **state)
+{
+	const uint64_t then = FX_VA(FX_IB + 0x400), otherwise = FX_VA(FX_IB + 0x600);
+	const uint32_t first[] = { P_WRITE(5, DST + 8, 1), 1 };
+	const uint32_t second[] = { P_WRITE(5, DST + 12, 1), 2 };
+	struct fixture *fx = *state;
+
+	memcpy(fx->arena + FX_IB + 0x400, first, sizeof(first));
+	memcpy(fx->arena + FX_IB + 0x600, second, sizeof(second));
+	*fx_u64(fx, FX_DATA) = UINT64_C(0x700000005);
+	SUBMIT(fx, P_COND_IB(2, 3, DST, UINT64_MAX, UINT64_C(0x700000005), then, 5, otherwise, 5),
+	       P_WRITE(5, DST + 16, 1), 3);
+	expect_done(fx, 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[2], 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[3], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[4], 3);
+	fx_words(fx, FX_DATA)[2] = 0;
+	SUBMIT(fx, P_COND_IB(2, 4, DST, UINT64_MAX, UINT64_C(0x700000005), then, 5, otherwise, 5));
+	expect_done(fx, 2);
+	assert_int_equal(fx_words(fx, FX_DATA)[2], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[3], 2);
+	fx_words(fx, FX_DATA)[3] = 0;
+	SUBMIT(fx, P_COND_IB(1, 4, DST, UINT64_MAX, UINT64_C(0x700000005), then, 5, otherwise, 5));
+	expect_done(fx, 3);
+	assert_int_equal(fx_words(fx, FX_DATA)[2], 0);
+	assert_int_equal(fx_words(fx, FX_DATA)[3], 0);
+}
+
+static void test_malformed_choices_are_refused(void **state)
+{
+	static const uint32_t bad[][14] = {
+		{ P_COND_IB(0, 3, DST, 0, 0, 0, 5, 0, 5) },
+		{ P_COND_IB(3, 3, DST, 0, 0, 0, 5, 0, 5) },
+		{ P_COND_IB(1, 7, DST, 0, 0, 0, 5, 0, 5) },
+	};
+	struct fixture *fx = *state;
+
+	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(bad); i++) {
+		submit(fx, bad[i], sizeof(bad[i]));
+		expect_refused(fx, P_HEADER(0x3f, 14));
+		again(fx);
+	}
+}
+
 static void test_endless_calls_are_refused(void **state)
 {
 	struct fixture *fx = *state;
@@ -303,7 +351,7 @@ static void test_endless_calls_are_refused(void **state)
 static void test_what_we_do_not_know_is_refused(void **state)
 {
 	static const uint32_t bad[] = {
-		P_HEADER(0x1f, 5), P_HEADER(0x1e, 9),
+		P_HEADER(0x1f, 5), P_HEADER(0x1d, 11),
 		P_HEADER(0x76, 3), P_HEADER(0x7a, 3),
 		P_HEADER(0xff, 2), 0,
 		1u << 30,          5,
@@ -434,6 +482,8 @@ int main(void)
 		PM4_TEST(test_a_call_at_the_end_returns_from_both),
 		PM4_TEST(test_a_chain_does_not_return),
 		PM4_TEST(test_an_endless_chain_can_be_stopped),
+		PM4_TEST(test_a_comparison_chooses_the_buffer),
+		PM4_TEST(test_malformed_choices_are_refused),
 		PM4_TEST(test_endless_calls_are_refused),
 		PM4_TEST(test_what_we_do_not_know_is_refused),
 		PM4_TEST(test_short_and_cut_packets_are_refused),

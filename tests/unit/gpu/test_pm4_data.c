@@ -86,6 +86,55 @@ static void test_privileged_registers_are_not_written(void **state)
 	}
 }
 
+static void test_what_goes_nowhere_is_read(void **state)
+{
+	struct fixture *fx = *state;
+
+	SUBMIT(fx, P_HEADER(0x50, 7), 2u << 20, FX_ADDR(DST), 0, 0, 20000);
+	expect_done(fx);
+	assert_int_equal(fx->ctrl->queue[0].packets, 1);
+	SUBMIT(fx, P_HEADER(0x50, 7), 2u << 20, FX_ADDR(0x5000), 0, 0, 8);
+	assert_int_equal(fx_run(fx), 0);
+	fx_expect_fault(fx, 0x5000, GPU_FAULT_NOT_PRESENT);
+}
+
+static void test_nothing_is_filled_nowhere(void **state)
+{
+	struct fixture *fx = *state;
+
+	SUBMIT(fx, P_HEADER(0x50, 7), 2u << 20 | 2u << 29, 7, 0, 0, 0, 8);
+	expect_refused(fx, P_HEADER(0x50, 7));
+}
+
+static void test_a_floating_point_atomic_is_one(void **state)
+{
+	struct fixture *fx = *state;
+
+	*fx_words(fx, FX_DATA) = 0x3f800000;
+	SUBMIT(fx, P_ATOMIC(2, DST, 0xbf800000), P_COPY_DATA(6, 5, 0, 0, DST + 8));
+	expect_done(fx);
+	assert_int_equal(fx_words(fx, FX_DATA)[0], 0xbf800000);
+	assert_int_equal(fx_words(fx, FX_DATA)[2], 0x3f800000);
+}
+
+static void test_the_drivers_mask_limits_what_is_set(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = &fx->ctrl->queue[0];
+	const uint32_t *sh = fx->engine->queue[0].sh;
+
+	cq->cu_mask[0] = 0x00ff00ff;
+	cq->cu_mask[1] = 0xff;
+	SUBMIT(fx, P_HEADER(0x9b, 4), 0x215 | 3u << 28, 0xabcd, 0x0ff00ff0, P_HEADER(0x9b, 3),
+	       0x217, 0xfff);
+	expect_done(fx);
+	assert_int_equal(sh[0x15], 0xabcd);
+	assert_int_equal(sh[0x16], 0x00f000f0);
+	assert_int_equal(sh[0x17], 0xfff);
+	SUBMIT(fx, P_HEADER(0x9b, 3), 0x216 | 1u << 28, 1);
+	expect_refused(fx, P_HEADER(0x9b, 3));
+}
+
 static void test_an_atomic_keeps_what_was_there(void **state)
 {
 	struct fixture *fx = *state;
@@ -117,7 +166,7 @@ static void test_an_atomic_may_wait_for_its_comparison(void **state)
 
 static void test_an_atomic_that_nobody_knows_is_refused(void **state)
 {
-	static const uint32_t bad[] = { 0x02, 0x1a, 0x2f | 1u << 8, 0x2f | 4u << 8 };
+	static const uint32_t bad[] = { 0x04, 0x1a, 0x2f | 1u << 8, 0x2f | 4u << 8 };
 	struct fixture *fx = *state;
 
 	for (unsigned int i = 0; i < VKF_ARRAY_SIZE(bad); i++) {
@@ -158,6 +207,10 @@ int main(void)
 		DATA_TEST(test_registers_are_written_and_read_back),
 		DATA_TEST(test_writes_to_one_register_leave_the_last),
 		DATA_TEST(test_privileged_registers_are_not_written),
+		DATA_TEST(test_the_drivers_mask_limits_what_is_set),
+		DATA_TEST(test_a_floating_point_atomic_is_one),
+		DATA_TEST(test_nothing_is_filled_nowhere),
+		DATA_TEST(test_what_goes_nowhere_is_read),
 		DATA_TEST(test_an_atomic_keeps_what_was_there),
 		DATA_TEST(test_an_atomic_may_wait_for_its_comparison),
 		DATA_TEST(test_an_atomic_that_nobody_knows_is_refused),

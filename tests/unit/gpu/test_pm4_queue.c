@@ -123,7 +123,7 @@ static void test_half_a_packet_waits_for_the_rest(void **state)
 	for (i = 0; i < 5; i++) {
 		assert_int_equal(data(fx, 0), 0);
 		put(fx, packet + i, 1);
-	fx_ring(fx, 0);
+		fx_ring(fx, 0);
 		assert_true(gpu_engine_pending(fx->engine));
 		assert_int_equal(fx_run(fx), 0);
 		assert_false(gpu_engine_pending(fx->engine));
@@ -209,6 +209,22 @@ static void test_a_buffer_belongs_to_its_packet(void **state)
 	assert_int_equal(data(fx, 3), 3);
 	assert_int_equal(rptr(fx), 14);
 	assert_int_equal(fx->ctrl->queue[0].packets, 4);
+}
+
+static void test_a_chosen_buffer_belongs_to_its_packet_too(void **state)
+{
+	const uint32_t ib[] = { P_WRITE(5, DST, 1), 1 };
+	struct fixture *fx = *state;
+
+	memcpy(fx->arena + FX_IB, ib, sizeof(ib));
+	*fx_u64(fx, FX_DATA + 64) = 1;
+	PUT(fx, P_HEADER(0x3f, 14), 1 | 3 << 8, FX_ADDR(DST + 64), FX_ADDR(UINT64_MAX), FX_ADDR(1),
+	    FX_ADDR(FX_VA(FX_IB)), 5, 0, 0, 0, P_IB(FX_VA(FX_IB), 5), P_WRITE(5, DST + 4, 1), 2);
+	assert_int_equal(fx_run(fx), 0);
+	fx_expect_no_irq(fx);
+	assert_int_equal(fx_words(fx, FX_DATA)[0], 1);
+	assert_int_equal(fx_words(fx, FX_DATA)[1], 2);
+	assert_int_equal(rptr(fx), 23);
 }
 
 static void test_a_ring_cannot_chain(void **state)
@@ -421,6 +437,7 @@ int main(void)
 		PM4_TEST(test_the_pointer_is_out_before_the_interrupt),
 		PM4_TEST(test_a_wait_blocks_its_queue_only),
 		PM4_TEST(test_a_buffer_belongs_to_its_packet),
+		PM4_TEST(test_a_chosen_buffer_belongs_to_its_packet_too),
 		PM4_TEST(test_a_ring_cannot_chain),
 		PM4_TEST(test_a_stopped_buffer_goes_on_where_it_was),
 		PM4_TEST(test_a_new_queue_begins_with_its_first_packet),

@@ -186,8 +186,8 @@ static void test_other_atomics_are_refused(void **state)
 	struct fixture *fx = *state;
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
-	FX_SDMA(fx, S_ATOMIC(0x22, DST, 1));
-	expect_refused(fx, 10 | 0x22u << 25);
+	FX_SDMA(fx, S_ATOMIC(0x24, DST, 1));
+	expect_refused(fx, 10 | 0x24u << 25);
 	assert_int_equal(*fx_u64(fx, FX_DATA), 0);
 }
 
@@ -278,18 +278,140 @@ static void test_poll_knows_all_comparisons(void **state)
 static void test_poll_gives_up_after_its_retries(void **state)
 {
 	struct fixture *fx = *state;
-	unsigned int i;
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
-	FX_SDMA(fx, S_POLL_N(3, DST, 5, 0xffffffff, 3), S_POLL_N(3, DST, 5, 0xffffffff, 2));
-	for (i = 0; i < 3; i++)
+	/* 300 retries, 4 cycles apart; then 200. */
+	FX_SDMA(fx, S_POLL_N(3, DST, 5, 0xffffffff, 300), S_POLL_N(3, DST, 5, 0xffffffff, 200),
+		S_POLL(3, DST, 5, 0xffffffff));
+	fx->now_ns = 1000000;
+	for (int i = 0; i < 500; i++)
 		assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WAITING);
+	fx->now_ns += 1199;
+	assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WAITING);
+	fx->now_ns += 1;
 	/* The second one counts anew. */
 	assert_true(gpu_engine_step(fx->engine) & GPU_STEP_WORKED);
 	assert_int_equal(rptr(fx), 24);
+	fx->now_ns += 799;
 	assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WAITING);
-	assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WORKED);
+	fx->now_ns += 1;
+	assert_true(gpu_engine_step(fx->engine) & GPU_STEP_WORKED);
 	assert_int_equal(rptr(fx), 48);
+	/* The third one never does. */
+	fx->now_ns += UINT64_C(3600000000000);
+	assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WAITING);
+	fx_expect_no_irq(fx);
+}
+
+static void test_a_poll_without_retries_looks_once(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	FX_SDMA(fx, S_POLL_N(3, DST, 5, 0xffffffff, 0), S_FENCE(DST, 1));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_words(fx, FX_DATA), 1);
+}
+
+static void test_a_semaphore_counts(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	FX_SDMA(fx, S_SEM_WAIT(DST), S_FENCE(DST + 8, 1));
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	*fx_u64(fx, FX_DATA) = 3;
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_u64(fx, FX_DATA), 2);
+	assert_int_equal(*fx_words(fx, FX_DATA + 8), 1);
+	FX_SDMA(fx, S_SEM_SIGNAL(DST));
+	fx_run(fx);
+	assert_int_equal(*fx_u64(fx, FX_DATA), 3);
+}
+
+static void test_a_written_semaphore_is_one(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	*fx_u64(fx, FX_DATA) = 9;
+	FX_SDMA(fx, 7u | 3u << 29, FX_ADDR(DST));
+	fx_run(fx);
+	assert_int_equal(*fx_u64(fx, FX_DATA), 1);
+	FX_SDMA(fx, 7u | 1u << 31, FX_ADDR(DST));
+	expect_refused(fx, 7u | 1u << 31);
+}
+
+static void test_a_register_is_not_written(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	FX_SDMA(fx, 14u | 15u << 28, 0x1234, 0xffffffff, S_FENCE(DST, 1));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(rptr(fx), 28);
+	assert_int_equal(*fx_words(fx, FX_DATA), 1);
+	fx_expect_no_irq(fx);
+}
+
+static void test_the_local_clock_can_be_set(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	fx->now_ns = 1000000;
+	FX_SDMA(fx, 13, FX_ADDR(UINT64_C(0x500000000)), S_TIMESTAMP_LOCAL(DST),
+		S_TIMESTAMP(DST + 8));
+	fx_run(fx);
+	assert_int_equal(fx_u64(fx, FX_DATA)[0], UINT64_C(0x500000000));
+	assert_int_equal(fx_u64(fx, FX_DATA)[1], 100000);
+	fx->now_ns += 70;
+	FX_SDMA(fx, S_TIMESTAMP_LOCAL(DST));
+	fx_run(fx);
+	assert_int_equal(fx_u64(fx, FX_DATA)[0], UINT64_C(0x500000007));
+}
+
+static void test_entries_are_generated(void **state)
+{
+	struct fixture *fx = *state;
+	const uint64_t n = 1500, base = UINT64_C(0x123400000000);
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	FX_SDMA(fx, 12, FX_ADDR(DST), FX_ADDR(UINT64_C(0x8000000000000073)), FX_ADDR(base),
+		FX_ADDR(0x1000), (uint32_t)n - 1, S_FENCE(DST - 8, 1));
+	assert_int_equal(fx_run(fx), 0);
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(fx_u64(fx, FX_DATA)[i],
+				 (base + i * 0x1000) | UINT64_C(0x8000000000000073));
+	assert_int_equal(fx_u64(fx, FX_DATA)[n], 0);
+	assert_int_equal(*fx_words(fx, FX_DATA - 8), 1);
+	assert_int_equal(rptr(fx), 56);
+	FX_SDMA(fx, 12, FX_ADDR(DST + 4), 0, 0, 0, 0, 0, 0, 0);
+	expect_refused(fx, 12);
+}
+
+static void test_generated_entries_fault_like_any_write(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_map(fx, 0, DST + 4096, (FX_DATA + 4096) | GPU_BACKING_ARENA, FX_RO);
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	FX_SDMA(fx, 12, FX_ADDR(DST), FX_ADDR(1), FX_ADDR(0), FX_ADDR(0), 1023);
+	fx_run(fx);
+	fx_expect_fault(fx, DST + 4096, GPU_FAULT_WRITE | GPU_FAULT_READ_ONLY);
+	assert_int_equal(*fx_u64(fx, FX_DATA + 4096), 0);
+}
+
+static void test_the_low_bits_of_a_buffers_address_are_ignored(void **state)
+{
+	const uint32_t ib[] = { S_FENCE(DST, 9) };
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_SDMA);
+	memcpy(fx->arena + FX_IB, ib, sizeof(ib));
+	FX_SDMA(fx, S_INDIRECT(FX_VA(FX_IB) + 31, 4));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_words(fx, FX_DATA), 9);
 }
 
 static void test_malformed_polls_are_refused(void **state)
@@ -297,8 +419,8 @@ static void test_malformed_polls_are_refused(void **state)
 	static const uint32_t bad[][6] = {
 		{ S_POLL(7, DST, 0, 0) },
 		{ S_POLL(3, DST + 1, 0, 0) },
-		{ 8, FX_ADDR(DST), 0, 0, 0xfff0000 },   /* a register */
-		{ 8 | 1u << 8, FX_ADDR(DST), 0, 0, 0 }, /* another sub-op */
+		{ 8 | 3u << 28, FX_ADDR(DST), 0, 0, 0xfff0000 }, /* a register */
+		{ 8 | 1u << 8, FX_ADDR(DST), 0, 0, 0 },          /* another sub-op */
 	};
 	struct fixture *fx = *state;
 	unsigned int i;
@@ -320,7 +442,8 @@ static void test_hdp_flushes_do_nothing(void **state)
 	struct fixture *fx = *state;
 
 	fx_queue(fx, GPU_QUEUE_SDMA);
-	FX_SDMA(fx, S_HDP_FLUSH, 8 | 1u << 26, 0x1234, 0x5678, 1, 1, 0xfff0010);
+	/* ROCr's, the kernel's. */
+	FX_SDMA(fx, S_HDP_FLUSH, 8 | 1u << 26 | 3u << 28, 0x1234, 0x5678, 1, 1, 0xfff0010);
 	assert_int_equal(fx_run(fx), 0);
 	assert_int_equal(rptr(fx), 48);
 	fx_expect_no_irq(fx);
@@ -339,9 +462,9 @@ static void test_dummy_traps_are_skipped(void **state)
 
 static void test_unknown_packets_are_refused(void **state)
 {
-	static const uint32_t bad[] = { 3,     7,     0x109, 12,    14,    15,    17,
+	static const uint32_t bad[] = { 3,     0x107, 0x109, 0x10c, 0x10e, 15,    17,
 					33,    0xff,  0x100, 0x101, 0x301, 0x801, 0x102,
-					0x105, 0x106, 0x10a, 0x10b, 0x0d };
+					0x105, 0x106, 0x10a, 0x10b, 0x30d };
 	struct fixture *fx = *state;
 	unsigned int i;
 
@@ -569,13 +692,6 @@ static void test_malformed_indirect_buffers_are_refused(void **state)
 	FX_SDMA(fx, S_INDIRECT(FX_VA(FX_IB), 3));
 	expect_refused(fx, 5);
 	assert_int_equal(*fx_words(fx, FX_DATA), 0);
-	fx_want(fx, cq, GPU_WANT_NONE);
-	fx_run(fx);
-	cq->error = GPU_QERR_NONE;
-	*fx_u64(fx, FX_WPTR) = 0;
-	fx_queue(fx, GPU_QUEUE_SDMA);
-	FX_SDMA(fx, S_INDIRECT(FX_VA(FX_IB) + 2, 3));
-	expect_refused(fx, 4);
 }
 
 static void test_an_unmapped_indirect_buffer_faults(void **state)
@@ -649,7 +765,15 @@ int main(void)
 		FX_TEST(test_poll_waits_until_memory_changes),
 		FX_TEST(test_poll_knows_all_comparisons),
 		FX_TEST(test_poll_gives_up_after_its_retries),
+		FX_TEST(test_a_poll_without_retries_looks_once),
 		FX_TEST(test_malformed_polls_are_refused),
+		FX_TEST(test_a_semaphore_counts),
+		FX_TEST(test_a_written_semaphore_is_one),
+		FX_TEST(test_a_register_is_not_written),
+		FX_TEST(test_the_local_clock_can_be_set),
+		FX_TEST(test_entries_are_generated),
+		FX_TEST(test_generated_entries_fault_like_any_write),
+		FX_TEST(test_the_low_bits_of_a_buffers_address_are_ignored),
 		FX_TEST(test_hdp_flushes_do_nothing),
 		FX_TEST(test_dummy_traps_are_skipped),
 		FX_TEST(test_unknown_packets_are_refused),

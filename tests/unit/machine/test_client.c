@@ -56,6 +56,7 @@ static void the_control_block_tells_the_engine_its_machine(void **state)
 	assert_int_equal(ctrl()->vm[0].clock_khz, 100000);
 	assert_int_equal(ctrl()->vm[0].va_limit, (UINT64_C(1) << 40) - 1);
 	assert_int_equal(ctrl()->vm[0].doorbell_bytes, 4);
+	assert_int_equal(ctrl()->vm[0].dialect, GPU_DIALECT_GFX8);
 	assert_int_equal(ctrl()->vm[0].cp_queues, 24);
 	assert_int_equal(ctrl()->engine, GPU_ENGINE_NONE);
 	assert_int_equal(ctrl()->quit, 0);
