@@ -9,9 +9,10 @@
 static const struct {
 	uint8_t op, words;
 } ops[] = {
-	{ 0x10, 3 }, { 0x1e, 9 }, { 0x23, 2 }, { 0x76, 4 }, { 0x37, 6 }, { 0x37, 5 }, { 0x3c, 7 },
-	{ 0x3f, 4 }, { 0x40, 6 }, { 0x46, 2 }, { 0x49, 8 }, { 0x50, 7 }, { 0x50, 7 }, { 0x22, 5 },
-	{ 0x79, 4 }, { 0x15, 5 }, { 0x16, 4 }, { 0x58, 7 }, { 0x58, 7 },
+	{ 0x10, 3 }, { 0x1e, 9 }, { 0x23, 2 }, { 0x76, 4 }, { 0x37, 6 }, { 0x37, 5 },  { 0x3c, 7 },
+	{ 0x3f, 4 }, { 0x40, 6 }, { 0x46, 2 }, { 0x49, 8 }, { 0x50, 7 }, { 0x50, 7 },  { 0x22, 5 },
+	{ 0x79, 4 }, { 0x15, 5 }, { 0x16, 4 }, { 0x58, 7 }, { 0x58, 7 }, { 0x39, 4 },  { 0x45, 9 },
+	{ 0x59, 2 }, { 0x5d, 5 }, { 0x93, 9 }, { 0x95, 2 }, { 0x9b, 4 }, { 0x3f, 14 }, { 0x49, 7 },
 };
 
 static void put(uint32_t *to, uint64_t v)
@@ -31,7 +32,7 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		p[i] = fuzz_next(rng) & fuzz_next(rng) & 0xff;
 	switch (ops[which].op) {
 	case 0x1e:
-		p[1] = (n & 0xf00 ? 7 + (n >> 12) % 19 + (n >> 4 & 3) * 32 : n >> 12 & 0x7f) |
+		p[1] = (n & 0xf00 ? 1 + (n >> 12) % 25 + (n >> 4 & 3) * 32 : n >> 12 & 0x7f) |
 		       (n & 0xf0000 ? 0u : n >> 20 & 15) << 8;
 		put(p + 2, fuzz_address(rng));
 		break;
@@ -60,7 +61,38 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		p[5] &= n >> 16;
 		put(p + 2, fuzz_address(rng));
 		break;
+	case 0x39:
+		put(p + 1, fuzz_address(rng));
+		p[3] = (n >> 8 & 15 ? 6 + (n >> 12 & 1) : n >> 12 & 7) << 29 | (n >> 16 & 1) << 20;
+		break;
+	case 0x45:
+		p[1] = (n >> 8 & 7) | (n >> 11 & 7 ? 1u : 0) << 4 |
+		       (n >> 14 & 7 ? 1u : n >> 17 & 3) << 8;
+		put(p + 2, fuzz_address(rng));
+		put(p + 6, n >> 14 & 7 ? fuzz_address(rng) : 0xc000 + (n >> 20 & 0xff));
+		break;
+	case 0x59:
+		p[1] = n >> 8 & 7 ? 1u << 31 : 0;
+		break;
+	case 0x93:
+		p[1] = (n >> 8 & 7) % 7 | (n >> 11 & 1) << 4;
+		put(p + 2, fuzz_address(rng));
+		p[6] &= n >> 16;
+		p[7] &= n >> 24;
+		break;
+	case 0x9b:
+		p[1] = 0x210 + (n >> 8 & 15) + (n >> 16 & 1) * (3u << 28);
+		break;
 	case 0x3f:
+		if (words == 14) {
+			p[1] = (n >> 8 & 3) | (n >> 10 & 7) << 8;
+			put(p + 2, fuzz_address(rng));
+			put(p + 8, 0x14000 + (n >> 14 & 0xff) * 4);
+			put(p + 11, 0x14000 + (n >> 22 & 0xff) * 4);
+			p[10] = n >> 13 & 31;
+			p[13] = n >> 18 & 31;
+			break;
+		}
 		put(p + 1, 0x14000 + (n >> 8 & 0xfff));
 		p[3] = (n >> 20 & 31) | (n >> 26 & 1) << 20;
 		break;
@@ -75,7 +107,7 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		put(p + 3, fuzz_address(rng));
 		break;
 	case 0x50:
-		p[1] = (n & 0xf00 ? n >> 8 & 2 : 1) << 29;
+		p[1] = (n & 0xf00 ? n >> 8 & 2 : 1) << 29 | (n >> 12 & 15 ? 0 : n >> 16 & 3) << 20;
 		put(p + 2, fuzz_address(rng));
 		put(p + 4, fuzz_address(rng));
 		p[6] = fuzz_next(rng) % (n & 0xf000 ? 0x3000 : 0x200000) & ~3u;

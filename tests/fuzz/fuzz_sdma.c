@@ -2,7 +2,7 @@
 #include <string.h>
 #include "gpu_fuzz.h"
 
-static const uint8_t ops[] = { 0, 1, 1, 1, 2, 4, 5, 6, 8, 8, 9, 10, 11, 11, 13, 16 };
+static const uint8_t ops[] = { 0, 1, 1, 1, 2, 4, 5, 6, 7, 8, 8, 9, 10, 10, 11, 11, 12, 13, 14, 16 };
 
 /* Of a rectangle's words: what keeps it within some hundred KiB. */
 static const uint32_t masks[13] = { [3] = 0x1f003f, [4] = 0x7e001, [5] = 0xfff,     [8] = 0x1f003f,
@@ -49,14 +49,28 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		put(p + 1, n % 4 ? 0x14000 : fuzz_address(rng));
 		p[3] = n % 64;
 		return 6;
+	case 7:
+		p[0] |= (n & 7 ? n >> 3 & 3 : n >> 3 & 7) << 29;
+		put(p + 1, fuzz_address(rng));
+		return 3;
+	case 12:
+		put(p + 1, fuzz_address(rng));
+		p[3] = n;
+		p[7] = 0x1000;
+		p[9] = n % (n >> 8 & 15 ? 0x400 : 0x100000);
+		return 10;
+	case 14:
+		p[1] = n >> 8;
+		p[2] = n;
+		return 3;
 	case 8:
 		p[0] |= (n % 8 % 7) << 28 | (n >> 4 & 7 ? 1u : 0) << 31 | (n >> 7 & 1) << 26;
 		put(p + 1, n >> 4 & 7 ? fuzz_address(rng) : UINT64_C(1) << 63);
 		p[4] = n >> 8 & 1;
-		p[5] = (n & 0x700 ? 2u : 0xfffu) << 16;
+		p[5] = (n & 0x700 ? 2u : 0xfffu) << 16 | (n >> 12 & 0xff);
 		return 6;
 	case 10:
-		p[0] |= (n % 8 ? 7 + (n >> 8) % 19 + (n >> 16 & 3) * 32 : n >> 8 & 0x7f) << 25;
+		p[0] |= (n % 8 ? 1 + (n >> 8) % 25 + (n >> 16 & 3) * 32 : n >> 8 & 0x7f) << 25;
 		p[0] |= (n >> 18 & 15 ? 0u : 1u) << 16;
 		put(p + 1, fuzz_address(rng));
 		put(p + 3, UINT64_MAX);
@@ -73,7 +87,7 @@ static uint32_t make_packet(struct fuzz_rng *rng, uint32_t *p)
 		p[4] = n >> 8 & 31;
 		return 5;
 	case 13:
-		p[0] |= (1 + n % 2) << 8;
+		p[0] |= n % 3 << 8;
 		put(p + 1, fuzz_address(rng));
 		return 3;
 	case 5:

@@ -29,6 +29,7 @@ struct world {
 	uint8_t rights[PAGES];
 	void *storage;
 	uint64_t section, moved;
+	uint64_t now_ns;
 	unsigned int lost_page; /* refuses, PAGES = none */
 };
 
@@ -67,6 +68,8 @@ uint64_t fuzz_address(struct fuzz_rng *rng)
 		return SIGNALS + (low & 0xff8);
 	case 13 ... 16:
 		return 0x20000 + (low & 0xfff8);
+	case 17 ... 19: /* among pages of every right */
+		return 0x40000 + low % (ARENA_BYTES / 2 - 0x40000) / 8 * 8;
 	default:
 		return ARENA_BYTES / 2 + low % (ARENA_BYTES / 4) / 8 * 8;
 	}
@@ -168,16 +171,16 @@ static int op_add64(void *cookie, void *addr, uint64_t v)
 
 static int op_cas32(void *cookie, void *addr, uint32_t *expected, uint32_t desired)
 {
-	return touch_word(addr, sizeof(desired), GPU_WRITE) ?
-		       -EFAULT :
-		       gpu_mem_direct.cas32(NULL, addr, expected, desired);
+	return touch_word(addr, sizeof(desired), GPU_WRITE)
+		       ? -EFAULT
+		       : gpu_mem_direct.cas32(NULL, addr, expected, desired);
 }
 
 static int op_cas64(void *cookie, void *addr, uint64_t *expected, uint64_t desired)
 {
-	return touch_word(addr, sizeof(desired), GPU_WRITE) ?
-		       -EFAULT :
-		       gpu_mem_direct.cas64(NULL, addr, expected, desired);
+	return touch_word(addr, sizeof(desired), GPU_WRITE)
+		       ? -EFAULT
+		       : gpu_mem_direct.cas64(NULL, addr, expected, desired);
 }
 
 static const struct gpu_mem_ops mem_ops = {
@@ -194,7 +197,7 @@ static const struct gpu_mem_ops mem_ops = {
 
 static uint64_t op_now(void *cookie)
 {
-	return 1000000;
+	return world.now_ns += 100;
 }
 
 static const struct gpu_engine_ops engine_ops = { .mem = &mem_ops, .now_ns = op_now };
@@ -264,6 +267,7 @@ static struct gpu_engine *reset_world(void)
 	world.ctrl->vm[0].doorbell_bytes = 8;
 	world.lost_page = PAGES;
 	world.moved = 0;
+	world.now_ns = 1000000;
 	memset(world.arena, 0, 0x20000);
 	memset(world.arena + EVENTS, 0xff, 0x8000);
 	memset(world.storage, 0, gpu_engine_size());
@@ -324,8 +328,8 @@ static void disturb(const uint8_t *header, unsigned int step)
 		world.ctrl->irq_rptr = world.ctrl->irq_wptr;
 }
 
-/* @told: set when one says that the queue is given up. At a page that the host has taken away it only
- * pauses. */
+/* @told: set when one says that the queue is given up. At a page that the host has taken away it
+ * only pauses. */
 static void check_irqs(uint32_t from, bool *told)
 {
 	for (; from != world.ctrl->irq_wptr; from++) {
@@ -360,6 +364,8 @@ void fuzz_run(enum gpu_queue_type type, const uint8_t *data, size_t size)
 	cq = make_queue(type, header);
 	world.ctrl->event_page = header[4] & 1 ? EVENTS + 1 : 0;
 	world.ctrl->event_slots = 4096;
+	/* One of them is not understood. */
+	world.ctrl->vm[0].dialect = header[4] >> 2 & 3;
 	if (header[5])
 		world.lost_page = 32 + header[5];
 	for (i = 0; i < STEPS; i++) {
@@ -381,3 +387,24 @@ void fuzz_run(enum gpu_queue_type type, const uint8_t *data, size_t size)
 	CHECK(told == (cq->error != GPU_QERR_NONE));
 	CHECK(!gpu_engine_pending(engine) || !(world.ctrl->worker[0].seq & 1));
 }
+
+#ifdef VKFD_LIBFUZZER
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
+
+/* Now and then an input that is likely to mean something, or its header only, rather than a change.
+ */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
+{
+	struct fuzz_rng rng = { (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) };
+	uint32_t choice = fuzz_next(&rng) % 16;
+
+	if (max >= FUZZ_MAX && (choice < 2 || size < FUZZ_HEADER))
+		return fuzz_generate(&rng, data);
+	if (choice < 4 && size >= FUZZ_HEADER) {
+		LLVMFuzzerMutate(data, FUZZ_HEADER, FUZZ_HEADER);
+		return size;
+	}
+	return LLVMFuzzerMutate(data, size, max);
+}
+#endif
