@@ -26,7 +26,7 @@ LISTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kfdtest")
 DEFAULT_MACHINE = "mi210x2"
 # The list of each machine.
 PASSING = {DEFAULT_MACHINE: "PASSING", "mi100x4": "PASSING.mi100x4",
-           "vega10-smallbar": "PASSING.vega10-smallbar"}
+           "vega10-smallbar": "PASSING.vega10-smallbar", "fiji": "PASSING.fiji"}
 # What runs in one program: the cases that execute nothing on the GPU. Some fill all of system memory
 # with page tables and user buffers, one touches a quarter of it five times.
 ONE_PROCESS = "ONE_PROCESS"
