@@ -94,6 +94,17 @@ void vkf_park(uint64_t deadline_ns)
 	sched_ops->park(deadline_ns);
 }
 
+void vkf_park_in(const char *waits_in, const void *waits_for, uint64_t deadline_ns)
+{
+	struct vkf_task *task = vkf_current();
+
+	task->waits_in = waits_in;
+	task->waits_for = waits_for;
+	vkf_park(deadline_ns);
+	task->waits_in = NULL;
+	task->waits_for = NULL;
+}
+
 void vkf_unpark(struct vkf_task *task)
 {
 	sched_ops->unpark(task);
@@ -148,21 +159,14 @@ bool vkf_interrupted(void)
 
 int vkf_sleep_ns(uint64_t ns, bool interruptible)
 {
-	struct vkf_task *task = vkf_current();
 	uint64_t now = vkf_now_ns();
 	uint64_t deadline = ns < VKF_FOREVER - now ? now + ns : VKF_FOREVER;
-	int r = 0;
 
-	task->waits_in = "sleep";
 	for (;;) {
-		if (interruptible && vkf_interrupted()) {
-			r = -VKF_ERESTARTSYS;
-			break;
-		}
+		if (interruptible && vkf_interrupted())
+			return -VKF_ERESTARTSYS;
 		if (vkf_now_ns() >= deadline)
-			break;
-		vkf_park(deadline);
+			return 0;
+		vkf_park_in("sleep", NULL, deadline);
 	}
-	task->waits_in = NULL;
-	return r;
 }

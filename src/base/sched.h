@@ -71,6 +71,8 @@ bool vkf_sched_installed(void);
 struct vkf_task *vkf_current(void);
 uint64_t vkf_now_ns(void);
 void vkf_park(uint64_t deadline_ns);
+/* The same; until then a report says that this task waits for @waits_for in @waits_in. */
+void vkf_park_in(const char *waits_in, const void *waits_for, uint64_t deadline_ns);
 void vkf_unpark(struct vkf_task *task);
 void vkf_relax(void);
 /* Let a simulator switch tasks here; locks do it. Nothing on threads. Hold no atomic guard. */

@@ -22,7 +22,7 @@
  */
 #include <stdbool.h>
 #include "base/guard.h"
-#include "base/lock.h"
+#include "base/wwlock.h"
 #include "mm/fence.h"
 
 /* Asking for one usage also finds those above it in this list: see mm_resv_usage_rw(). */

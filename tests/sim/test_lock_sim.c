@@ -2,6 +2,7 @@
 #include "base/lock.h"
 
 #include "../unit/base/lock_cases.h"
+#include "../unit/base/wwlock_cases.h"
 #include "host/env_host.h"
 #include "sim/sched_sim.h"
 

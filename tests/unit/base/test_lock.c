@@ -38,20 +38,9 @@ static void last_unlocker_may_free_at_once(void **state)
 	case_last_unlocker_may_free(4, 5000);
 }
 
-static void opposite_orders_of_two_contexts_all_finish(void **state)
-{
-	(void)case_wwlocks(2, 5000, 2, true, 0);
-}
-
-static void random_orders_of_many_contexts_all_finish(void **state)
-{
-	(void)case_wwlocks(4, 3000, N_WW, false, 200);
-}
-
 /* A task that holds @m until told; for tests that need it held by another. */
 struct holder {
 	struct vkf_mutex *m;
-	struct vkf_wwlock *w;
 	atomic_bool holds, release;
 };
 
@@ -59,17 +48,11 @@ VKF_NO_TS static void holder_task(void *arg)
 {
 	struct holder *h = arg;
 
-	if (h->m)
-		vkf_mutex_lock(h->m);
-	else if (vkf_wwlock_lock(h->w, NULL, false))
-		return;
+	vkf_mutex_lock(h->m);
 	atomic_store(&h->holds, true);
 	while (!atomic_load(&h->release))
 		vkf_relax();
-	if (h->m)
-		vkf_mutex_unlock(h->m);
-	else
-		vkf_wwlock_unlock(h->w);
+	vkf_mutex_unlock(h->m);
 }
 
 static struct vkf_task *hold(struct holder *h)
@@ -126,47 +109,6 @@ static void condition_wait_times_out_not_before_its_deadline(void **state)
 	vkf_task_clear_interrupt();
 	vkf_mutex_unlock(&m);
 	vkf_mutex_fini(&m);
-}
-
-static void wwlock_taken_twice_says_ealready(void **state)
-{
-	struct vkf_wwlock a;
-	struct vkf_ww_ctx ctx;
-
-	vkf_wwlock_init(&a);
-	vkf_ww_begin(&ctx);
-	assert_int_equal(vkf_wwlock_lock(&a, &ctx, false), 0);
-	assert_int_equal(vkf_wwlock_lock(&a, &ctx, false), -EALREADY);
-	assert_int_equal(ctx.n_held, 1);
-	assert_false(vkf_wwlock_trylock(&a));
-	vkf_wwlock_unlock(&a);
-	assert_false(vkf_wwlock_is_mine(&a));
-	vkf_ww_end(&ctx);
-	vkf_wwlock_fini(&a);
-}
-
-static void pending_interruption_ends_a_wait_for_a_wwlock(void **state)
-{
-	struct vkf_wwlock a;
-	struct holder h = { .w = &a };
-	struct vkf_ww_ctx ctx;
-	struct vkf_task *t;
-
-	vkf_wwlock_init(&a);
-	t = hold(&h);
-	vkf_task_interrupt(vkf_current());
-	assert_int_equal(vkf_wwlock_lock(&a, NULL, true), -VKF_ERESTARTSYS);
-	vkf_ww_begin(&ctx);
-	assert_int_equal(vkf_wwlock_lock(&a, &ctx, true), -VKF_ERESTARTSYS);
-	assert_int_equal(ctx.n_held, 0);
-	vkf_ww_end(&ctx);
-	assert_false(vkf_wwlock_trylock(&a));
-	let_go(&h, t);
-	assert_int_equal(vkf_wwlock_lock(&a, NULL, true), 0);
-	assert_true(vkf_wwlock_is_mine(&a));
-	vkf_wwlock_unlock(&a);
-	vkf_task_clear_interrupt();
-	vkf_wwlock_fini(&a);
 }
 
 /* Objects go one by one through a slot: made and locked there, finished and freed by main. */
@@ -310,35 +252,6 @@ VKF_NO_TS static void unlocking_what_is_not_held_panics(void **state)
 	vkf_mutex_unlock(&outer);
 }
 
-VKF_NO_TS static void reservations_nest_only_in_a_context_and_only_there(void **state)
-{
-	struct vkf_wwlock a, b;
-	struct vkf_ww_ctx ctx, other;
-
-	vkf_wwlock_init(&a);
-	vkf_wwlock_init(&b);
-	assert_int_equal(vkf_wwlock_lock(&a, NULL, false), 0);
-	EXPECT_PANIC("without a lock context",
-		     assert_int_equal(vkf_wwlock_lock(&b, NULL, false), 0));
-	EXPECT_PANIC("n_ww == 0", vkf_ww_begin(&ctx));
-	EXPECT_PANIC("under a reservation", vkf_mutex_lock(&outer));
-	vkf_mutex_lock(&inner);
-	EXPECT_PANIC("inside an inner lock", assert_int_equal(vkf_wwlock_lock(&b, NULL, false), 0));
-	vkf_mutex_unlock(&inner);
-	vkf_wwlock_unlock(&a);
-
-	vkf_ww_begin(&ctx);
-	EXPECT_PANIC("ww_stamp == 0", vkf_ww_begin(&other));
-	assert_int_equal(vkf_wwlock_lock(&a, &ctx, false), 0);
-	assert_int_equal(vkf_wwlock_lock(&b, &ctx, false), 0);
-	EXPECT_PANIC("n_held == 0", vkf_ww_end(&ctx));
-	vkf_wwlock_unlock(&b);
-	EXPECT_PANIC("n_ww == 0", vkf_wwlock_lock_slow(&b, &ctx));
-	vkf_wwlock_unlock(&a);
-	vkf_ww_end(&ctx);
-	EXPECT_PANIC("== task", vkf_wwlock_unlock(&a));
-}
-
 #endif
 
 int main(void)
@@ -350,20 +263,14 @@ int main(void)
 		cmocka_unit_test(interruptions_lose_no_wakeup_on_threads),
 		cmocka_unit_test(last_unlocker_may_free_at_once),
 		cmocka_unit_test(fini_waits_for_an_unlocker_that_is_still_inside),
-		cmocka_unit_test(opposite_orders_of_two_contexts_all_finish),
-		cmocka_unit_test(random_orders_of_many_contexts_all_finish),
 		cmocka_unit_test(pending_interruption_ends_a_wait_but_takes_a_free_mutex),
 		cmocka_unit_test(condition_wait_times_out_not_before_its_deadline),
-		cmocka_unit_test(wwlock_taken_twice_says_ealready),
-		cmocka_unit_test(pending_interruption_ends_a_wait_for_a_wwlock),
 #ifdef VKFD_DEBUG
 		cmocka_unit_test_setup(rank_reversal_panics_before_it_can_deadlock, ranks_init),
 		cmocka_unit_test_setup(two_of_one_rank_panic, ranks_init),
 		cmocka_unit_test_setup(unordered_trylock_still_counts_for_what_follows, ranks_init),
 		cmocka_unit_test_setup(waiting_with_an_inner_lock_held_panics, ranks_init),
 		cmocka_unit_test_setup(unlocking_what_is_not_held_panics, ranks_init),
-		cmocka_unit_test_setup(reservations_nest_only_in_a_context_and_only_there,
-				       ranks_init),
 #endif
 	};
 
