@@ -271,7 +271,6 @@ static int open_drm(struct driver_client *c, unsigned int minor, struct driver_f
 		       : machine_render_open(c->driver->machine, (unsigned int)gpu, &f->render);
 }
 
-/* It has a number from here on, and can be found. */
 static unsigned int quota_of(const struct driver_file *f)
 {
 	return f->kind == FILE_DMABUF ? QUOTA_EXPORTS : QUOTA_FILES;
@@ -287,7 +286,7 @@ static uint64_t file_quota(const struct driver *d, unsigned int kind)
 	return quota ? quota : MAX_OPEN_FILES;
 }
 
-/* Return: 0, or -EMFILE when its opener has too many of them. */
+/* It has a number from here on, and can be found. Return: 0, or -EMFILE: its opener has too many. */
 static int file_publish(struct driver_client *c, struct driver_file *f)
 {
 	unsigned int kind = quota_of(f);
@@ -355,14 +354,18 @@ int driver_open_dmabuf(struct driver_client *c, struct machine_dmabuf *dmabuf,
 int driver_open_smi(struct driver_client *c, struct kfd_smi *smi, struct driver_file **ret_file)
 {
 	struct driver_file *f = vkf_zalloc(sizeof(*f));
+	int r;
 
 	if (!f)
 		return -ENOMEM;
 	f->kind = FILE_SMI;
 	f->smi = smi;
-	file_publish(c, f);
-	*ret_file = f;
-	return 0;
+	r = file_publish(c, f);
+	if (r)
+		vkf_free(f);
+	else
+		*ret_file = f;
+	return r;
 }
 
 void driver_file_put(struct driver_file *f)

@@ -48,15 +48,17 @@ uint64_t driver_client_id(const struct driver_client *c);
 /**
  * driver_open() - open a character device
  *
- * Return: 0; -ENODEV or -ENXIO: no such device; -ENOMEM; -ENOSPC: no PASID left.
+ * Return: 0; -ENODEV or -ENXIO: no such device; -ENOMEM; -ENOSPC: no PASID left; -EMFILE: the client
+ * has too many files.
  */
 int driver_open(struct driver_client *c, unsigned int major, unsigned int minor,
 		struct driver_file **ret_file);
-/* An open file of @dmabuf, which takes a reference of its own. Return: 0 or -ENOMEM. */
+/* An open file of @dmabuf, which takes a reference of its own. Return: 0, -ENOMEM, or -EMFILE: the
+ * client has too many exports. */
 int driver_open_dmabuf(struct driver_client *c, struct machine_dmabuf *dmabuf,
 		       struct driver_file **ret_file);
-/* An open file through which @smi is read, which is its from now on. No call names it. Return: 0 or
- * -ENOMEM. */
+/* An open file through which @smi is read, which is its from now on. No call names it. Return: 0;
+ * -ENOMEM, or -EMFILE: the client has too many files; @smi is still the caller's. */
 int driver_open_smi(struct driver_client *c, struct kfd_smi *smi, struct driver_file **ret_file);
 /* The last descriptor of it was closed. */
 void driver_close(struct driver_file *f);

@@ -1032,6 +1032,8 @@ static void a_program_may_have_so_many_files_and_exports(void **state)
 	f[3] = NULL;
 	assert_int_equal(driver_open(a.c, MACHINE_KFD_MAJOR, 0, &f[3]), -EMFILE);
 	assert_int_equal(driver_open(a.c, MACHINE_DRM_MAJOR, 128, &f[3]), -EMFILE);
+	/* A listener that is refused is not looked at. */
+	assert_int_equal(driver_open_smi(a.c, (struct kfd_smi *)&b, &f[3]), -EMFILE);
 	assert_null(f[3]);
 	assert_int_equal(driver_n_files(d), 3);
 	of_b = open_file(b.c, MACHINE_KFD_MAJOR, 0);
