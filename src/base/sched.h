@@ -9,7 +9,7 @@
  * runs on tasks, and what a task is comes from a back end: a thread with the
  * monotonic clock (host/), or a coroutine with a seeded scheduler and virtual
  * time (sim/). The back end gives five things; locks, conditions and sleeping
- * are built over them in lock.c and are the same in both.
+ * are built over them in lock.c and wwlock.c and are the same in both.
  *
  * park() has one-token semantics: an unpark() that comes first makes the next
  * park() return at once, so there is no lost wake-up; spurious returns are legal

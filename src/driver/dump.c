@@ -2,7 +2,7 @@
 #include "driver/dump.h"
 
 #include <errno.h>
-#include "driver/driver.h"
+#include "driver/look.h"
 #include "mm/dump.h"
 #include "mm/print.h"
 

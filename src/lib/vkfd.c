@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include "base/handle.h"
 #include "base/lock.h"
-#include "driver/driver.h"
+#include "driver/call.h"
 #include "gpu/engine.h"
 #include "gpu/mem_direct.h"
 #include "host/admin.h"
@@ -26,6 +26,7 @@
 #include "host/probe.h"
 #include "host/sched_host.h"
 #include "lib/smi.h"
+#include "machine/sysfs.h"
 #include "mm/system.h"
 
 #define PT_TABLES (UINT32_C(1) << 18)

@@ -26,7 +26,8 @@
 #include <stdint.h>
 
 #include "base/lock.h"
-#include "driver/driver.h"
+#include "driver/call.h"
+#include "driver/look.h"
 #include "gpu/engine.h"
 #include "kfd/smi.h"
 #include "mm/system.h"

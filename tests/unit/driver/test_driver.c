@@ -15,7 +15,8 @@
 
 #include "../base/support.h"
 #include "capture.h"
-#include "driver/driver.h"
+#include "driver/call.h"
+#include "driver/look.h"
 #include "host/sched_host.h"
 
 #define PT_TABLES   1024
