@@ -35,6 +35,16 @@
  * next change; after any other it begins the packet at @rptr anew. Who puts a new
  * queue into a slot clears the engine's fields (rptr, error, packets) before RUN.
  *
+ * Sharing a GPU: clients know nothing of each other, so the driver says what of a
+ * GPU each may use. @cp_queues is how many compute queues it may have on the hardware
+ * at once. @grant is 0 while there is enough for all. Else the driver writes another
+ * word whenever it changes its mind, with a number in the upper bits by which two of
+ * them differ: with GPU_GRANT_OFF no queue of that GPU runs, as if it had no work;
+ * with GPU_GRANT_WANTED it is the client's until it is idle there, and then it is
+ * given back, without asking, until the next word. The engine looks at @grant before
+ * every packet. In @answer it says with the number of the word that it has obeyed what
+ * it would do, and when that may make a difference it raises GPU_IRQ_SHARE.
+ *
  * Generations only grow. The bump, and the reading of a worker's @seq after it, are
  * sequentially consistent.
  */
@@ -131,7 +141,19 @@ enum gpu_dialect {
 	GPU_DIALECT_OTHER, /* not understood: every packet is a bad one */
 };
 
-/* struct gpu_ctrl_vm - one GPU as this client sees it; all written by the driver */
+/* Bits of gpu_ctrl_vm.grant; the others are its number. */
+#define GPU_GRANT_OFF    1u
+#define GPU_GRANT_WANTED 2u
+#define GPU_GRANT_NUMBER (~UINT32_C(0xff))
+
+/* The lower bits of gpu_ctrl_vm.answer; the others are the number of the grant that was obeyed. */
+enum gpu_share {
+	GPU_SHARE_IDLE, /* it has no work for this GPU */
+	GPU_SHARE_USES, /* it has, and may do it */
+	GPU_SHARE_ASKS, /* it has, and may not: it was told so, or has given the GPU back */
+};
+
+/* struct gpu_ctrl_vm - one GPU as this client sees it; written by the driver */
 struct gpu_ctrl_vm {
 	_Atomic uint32_t root;       /* index of the root table, 0 = no VM */
 	_Atomic uint32_t generation;
@@ -139,7 +161,10 @@ struct gpu_ctrl_vm {
 	uint32_t dialect;            /* enum gpu_dialect */
 	uint64_t va_limit;           /* highest address the VM can name */
 	uint32_t doorbell_bytes;     /* 8; 4 before SOC15 */
-	uint32_t cp_queues;          /* how many compute queues the hardware runs at once */
+	_Atomic uint32_t cp_queues;  /* how many compute queues the hardware runs at once */
+	_Atomic uint32_t grant;      /* see "Sharing a GPU" */
+	_Atomic uint32_t answer;     /* engine */
+	uint32_t pad;
 };
 
 enum gpu_irq_type {
@@ -148,6 +173,7 @@ enum gpu_irq_type {
 	GPU_IRQ_VM_FAULT,   /* @va, @status: enum gpu_fault bits; the queue is given up, but with
 			     * GPU_FAULT_HOST it waits for STOP and RUN, and tries again */
 	GPU_IRQ_BAD_PACKET, /* @ctx: first word of the packet, @status: its opcode; queue given up */
+	GPU_IRQ_SHARE,      /* gpu_ctrl_vm.answer is another one; of no slot */
 };
 
 enum gpu_fault {

@@ -114,7 +114,7 @@ static enum gpu_level level_of(const struct gpu_queue *q)
 }
 
 /* After anything that may have changed it: among those to be served, those to be rung for, or
- * neither. */
+ * neither: it does not run, or may not now. */
 static void sort(struct gpu_engine *engine, struct gpu_queue *q)
 {
 	uint32_t word = q->slot / 64;
@@ -123,13 +123,16 @@ static void sort(struct gpu_engine *engine, struct gpu_queue *q)
 	for (unsigned int i = 0; i < GPU_LEVELS; i++)
 		engine->active[i][word] &= ~bit;
 	engine->idle[word] &= ~bit;
-	if (gpu_queue_has_work(q)) {
+	gpu_runlist_count(engine, q, q->running && !q->idle);
+	if (q->n_irqs || (gpu_queue_has_work(q) && !gpu_runlist_bars(engine, q))) {
 		engine->active[level_of(q)][word] |= bit;
 		return;
 	}
 	gpu_runlist_leave(engine, q);
-	if (q->running)
+	if (q->running && q->idle)
 		engine->idle[word] |= bit;
+	else if (q->running)
+		gpu_queue_show(q, GPU_QUEUE_WAITS);
 }
 
 /* What the driver wants since the last look. A change that is not seen here has a cmd_seq of its
@@ -141,6 +144,7 @@ static void obey_all(struct gpu_engine *engine)
 
 	if (engine->cmd_known && seq == engine->cmd_seq)
 		return;
+	gpu_runlist_look(engine);
 	n = n_queues(engine);
 	for (slot = 0; slot < n; slot++) {
 		gpu_queue_obey(engine, &engine->queue[slot]);
@@ -268,6 +272,7 @@ unsigned int gpu_engine_step(struct gpu_engine *engine)
 		gpu_trace_flush(&engine->worker[0]);
 	if (engine->mapped_ready)
 		found |= GPU_STEP_WORKED;
+	found |= gpu_runlist_answer(engine);
 	return must_quit(engine) ? found | GPU_STEP_QUIT : found;
 }
 

@@ -98,6 +98,8 @@ struct gpu_queue {
 	uint64_t trace_bytes;  /* that it has moved */
 	/* the run list's */
 	enum gpu_place place;
+	bool counted;        /* in gpu_runlist.n_busy of @busy_gpu */
+	uint32_t busy_gpu;
 	uint32_t on_gpu;     /* whose list it is on */
 	uint32_t turns;      /* since it was mapped */
 	uint32_t prev, next; /* of those who wait: slots */
@@ -131,6 +133,11 @@ struct gpu_door {
 struct gpu_runlist {
 	uint32_t n_mapped, n_waiting;
 	uint32_t first, last; /* of those who wait: slots; valid if there are any */
+	uint32_t n_busy;      /* queues of any kind that have work */
+	uint32_t grant;       /* as it was looked at last, as the next */
+	uint32_t answer;
+	bool given_back;      /* nothing runs until the next grant */
+	bool to_be_told;      /* the driver has still to hear of @answer */
 };
 
 /* struct gpu_busy - what a tick of gpu_engine_ops.ticks is, see busy.h */
@@ -154,6 +161,7 @@ struct gpu_engine {
 	uint32_t cmd_seq;  /* every change of want before this one was obeyed */
 	bool cmd_known;    /* @cmd_seq is valid */
 	bool mapped_ready; /* the run list has let somebody in since the step began */
+	bool shared;       /* some grant is not 0 */
 	uint32_t look_at;  /* word of @idle to be looked at next */
 	uint32_t rings;    /* doorbells taken */
 	uint64_t active[GPU_LEVELS][GPU_SLOT_WORDS]; /* slots to be served */

@@ -139,3 +139,17 @@ int gpu_irq_deliver(struct gpu_worker *w, struct gpu_queue *q)
 		e->ops->irq(e->cookie);
 	return err;
 }
+
+int gpu_irq_tell_share(struct gpu_engine *engine, uint32_t gpu)
+{
+	struct gpu_irq irq = { .type = GPU_IRQ_SHARE, .gpu = gpu };
+	int err;
+
+	if (!ring_trylock(engine->ctrl))
+		return -EAGAIN;
+	err = ring_push(engine->ctrl, &irq);
+	ring_unlock(engine->ctrl);
+	if (!err && engine->ops->irq)
+		engine->ops->irq(engine->cookie);
+	return err;
+}

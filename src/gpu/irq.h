@@ -25,6 +25,9 @@ void gpu_irq_post_event(struct gpu_queue *q, uint32_t ctx);
 void gpu_irq_post_fault(struct gpu_queue *q, const struct gpu_fault_record *fault);
 void gpu_irq_post_bad_packet(struct gpu_queue *q, const struct gpu_bad_packet *bad);
 
+/* Tell the driver to look at gpu_ctrl_vm.answer of @gpu. Return: 0, or -EAGAIN: not yet. */
+int gpu_irq_tell_share(struct gpu_engine *engine, uint32_t gpu);
+
 /* Move what @q has posted into the interrupt ring.
  * Return: 0, or -EAGAIN when something had to stay: the ring is full. */
 int gpu_irq_deliver(struct gpu_worker *w, struct gpu_queue *q);

@@ -6,6 +6,7 @@
 #include "gpu/pm4_queue.h"
 #include "gpu/regs.h"
 #include "gpu/ring.h"
+#include "gpu/runlist.h"
 #include "gpu/sdma.h"
 #include "gpu/trace.h"
 #include "spec/aql.h"
@@ -191,10 +192,7 @@ void gpu_queue_prefetch(const struct gpu_worker *w, const struct gpu_queue *q)
 static unsigned int end_turn(struct gpu_queue *q, enum gpu_queue_activity activity,
 			     unsigned int found)
 {
-	if (q->shown != activity) {
-		q->shown = activity;
-		atomic_store_explicit(&q->cq->activity, activity, memory_order_relaxed);
-	}
+	gpu_queue_show(q, activity);
 	return activity == GPU_QUEUE_WAITS ? found | GPU_STEP_WAITING : found;
 }
 
@@ -211,6 +209,9 @@ unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q, int bu
 			return end_turn(q, GPU_QUEUE_WAITS, found);
 		if (!q->running)
 			return end_turn(q, GPU_QUEUE_IDLE, found);
+		/* It goes on when it is its client's turn again. */
+		if (gpu_runlist_stops(w->engine, q))
+			return found;
 		e = __builtin_expect(w->tracing, false) ? traced_section(w, q) : section(w, q);
 		q->blocked = e == -EAGAIN;
 		if (q->blocked)

@@ -19,6 +19,14 @@
 void gpu_queue_obey(struct gpu_engine *engine, struct gpu_queue *q);
 /* Run packets of @q, as many as @budget allows. Return: enum gpu_step bits. */
 unsigned int gpu_queue_service(struct gpu_worker *w, struct gpu_queue *q, int budget);
+/* What those who watch see of it from now on. */
+static inline void gpu_queue_show(struct gpu_queue *q, enum gpu_queue_activity activity)
+{
+	if (q->shown == activity)
+		return;
+	q->shown = activity;
+	atomic_store_explicit(&q->cq->activity, activity, memory_order_relaxed);
+}
 /* Whether a turn of @q would do anything, or find out that it cannot yet. */
 static inline bool gpu_queue_has_work(const struct gpu_queue *q)
 {

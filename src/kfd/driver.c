@@ -9,6 +9,17 @@
 #define PASID_LIMIT          0x10000
 #define MAX_QUEUES_OF_DEVICE 4096 /* the kernel's max_num_of_queues_per_device */
 
+/* The arbitration of kgd2kfd_device_init(). */
+static void init_sharing(struct kfd_driver *kd, unsigned int gpu)
+{
+	const struct machine_asic *asic = &kfd_gpu_profile(kd, gpu)->asic;
+	unsigned int most = machine_profile(kd->machine)->knobs.hws_max_conc_proc;
+	unsigned int vmids = most ? VKF_MIN(most, asic->vmids) : asic->vmids;
+
+	kfd_sharing_init(&kd->gpus[gpu].sharing, &kd->share_wq, VKF_MAX(vmids, 1u),
+			 VKF_MAX(asic->cp_queues, 1u));
+}
+
 int kfd_driver_create(struct machine *m, struct kfd_driver **ret_driver)
 {
 	struct kfd_driver *kd = vkf_zalloc(sizeof(*kd));
@@ -22,6 +33,12 @@ int kfd_driver_create(struct machine *m, struct kfd_driver **ret_driver)
 		vkf_free(kd);
 		return r;
 	}
+	r = vkf_workq_init(&kd->share_wq, "vkfd-share", 1);
+	if (r) {
+		kfd_evictions_fini(&kd->evictions);
+		vkf_free(kd);
+		return r;
+	}
 	kd->machine = m;
 	kd->n_gpus = machine_profile(m)->n_gpus;
 	vkf_mutex_init(&kd->lock, VKF_RANK_LEAF);
@@ -30,6 +47,7 @@ int kfd_driver_create(struct machine *m, struct kfd_driver **ret_driver)
 		vkf_mutex_init(&kd->gpus[i].lock, VKF_RANK_LEAF);
 		vkf_mutex_init(&kd->gpus[i].smi_lock, VKF_RANK_LEAF);
 		vkf_list_init(&kd->gpus[i].listeners);
+		init_sharing(kd, i);
 	}
 	*ret_driver = kd;
 	return 0;
@@ -44,7 +62,9 @@ void kfd_driver_destroy(struct kfd_driver *kd)
 		VKF_ASSERT(vkf_list_empty(&kd->gpus[i].listeners));
 		vkf_mutex_fini(&kd->gpus[i].lock);
 		vkf_mutex_fini(&kd->gpus[i].smi_lock);
+		kfd_sharing_fini(&kd->gpus[i].sharing);
 	}
+	vkf_workq_fini(&kd->share_wq);
 	kfd_evictions_fini(&kd->evictions);
 	VKF_ASSERT(kd->pasids.n_used == 0);
 	vkf_handles_fini(&kd->pasids);

@@ -6,7 +6,7 @@
  * DOC: What all processes share of KFD
  *
  * PASIDs, and for each GPU what its queue manager counts for all processes
- * together: queues, and the queue slots of each SDMA engine. A GPU's state has a
+ * together: queues, and the queue slots of each SDMA engine; and who is on it (share.h). A GPU's state has a
  * lock of rank LEAF, held for the time of a count only.
  */
 #include "base/bitmap.h"
@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "kfd/evict.h"
 #include "kfd/kfd.h"
+#include "kfd/share.h"
 
 #define KFD_MAX_SDMA_QUEUES 128u /* of one kind, of one GPU */
 
@@ -26,6 +27,7 @@ struct kfd_gpu {
 	struct vkf_mutex smi_lock; /* rank LEAF; protects the next two, and each listener */
 	struct vkf_list listeners; /* of struct kfd_smi */
 	unsigned int reset_seq;    /* resets so far */
+	struct kfd_sharing sharing;
 };
 
 struct kfd_driver {
@@ -35,6 +37,7 @@ struct kfd_driver {
 	struct vkf_handles pasids; /* of struct kfd_process */
 	struct kfd_gpu gpus[MACHINE_MAX_GPUS];
 	struct kfd_evictions evictions;
+	struct vkf_workq share_wq; /* never waits for anything */
 	const struct kfd_procfs_ops *procfs; /* constant once there is a process; NULL: nobody asks */
 	void *procfs_cookie;
 };

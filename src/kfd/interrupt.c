@@ -144,6 +144,9 @@ void kfd_interrupt(struct kfd_process *p, const struct gpu_irq *irq, char *line,
 		else
 			vm_fault(p, irq, line, line_len);
 		break;
+	case GPU_IRQ_SHARE:
+		kfd_share_answered(&p->driver->gpus[irq->gpu].sharing, &p->pdds[irq->gpu].share);
+		break;
 	case GPU_IRQ_BAD_PACKET:
 		bad_packet(p, irq, line, line_len);
 		break;

@@ -105,7 +105,7 @@ static const struct kfd_ioctl_row rows[] = {
 	    "by the exporting process and GPU; elsewhere EINVAL, as for what is neither VRAM nor "
 	    "GTT. No mmap offset is kept alive by it"),
 	ROW(0x1e, "ALLOC_QUEUE_GWS", kfd_ioctl_alloc_queue_gws_args, INOUT, kfd_alloc_gws,
-	    PARTIAL, "counted; no shader runs that could synchronize"),
+	    PARTIAL, "one process at a time; no shader runs that could synchronize"),
 	ROW(0x1f, "SMI_EVENTS", kfd_ioctl_smi_events_args, INOUT, kfd_smi_events,
 	    PARTIAL,
 	    "events 1, 3, 4, 9 and 10; its descriptor is a socket: write() of other than eight bytes is "

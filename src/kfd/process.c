@@ -18,6 +18,7 @@ static void pdd_init(struct kfd_process *p, unsigned int gpu)
 	pdd->gpu = gpu;
 	pdd->gpu_id = kfd_gpu_profile(p->driver, gpu)->gpu_id;
 	vkf_handles_init(&pdd->mems, 0, INT32_MAX);
+	kfd_share_init(&pdd->share, p->mc, gpu);
 	kfd_doorbells_init(pdd, &kfd_gpu_profile(p->driver, gpu)->asic);
 }
 
@@ -29,6 +30,18 @@ static void process_free(struct kfd_process *p)
 	vkf_mutex_fini(&p->queue_lock);
 	vkf_mutex_fini(&p->lock);
 	vkf_free(p);
+}
+
+/* Somebody is there to end a turn, while there is a process. Without a back end there is nobody at all. */
+static int prepare_sharing(struct kfd_driver *kd)
+{
+	return vkf_sched_installed() ? vkf_workq_prepare(&kd->share_wq) : 0;
+}
+
+static void release_sharing(struct kfd_driver *kd)
+{
+	if (vkf_sched_installed())
+		vkf_workq_release(&kd->share_wq);
 }
 
 int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t pid,
@@ -54,14 +67,21 @@ int kfd_process_create(struct kfd_driver *kd, struct machine_client *mc, int32_t
 	p->n_pdds = kd->n_gpus;
 	for (unsigned int i = 0; i < p->n_pdds; i++)
 		pdd_init(p, i);
+	r = prepare_sharing(kd);
+	if (r)
+		goto err_free;
 	r = kfd_evict_start(p);
-	if (r) {
-		process_free(p);
-		return r;
-	}
+	if (r)
+		goto err_sharing;
 	kfd_procfs_process(p, true);
 	*ret_process = p;
 	return 0;
+
+err_sharing:
+	release_sharing(kd);
+err_free:
+	process_free(p);
+	return r;
 }
 
 /* Queues first, then what they used: VMs (which drop every mapping), buffers, files. When no queue
@@ -94,6 +114,7 @@ void kfd_process_destroy(struct kfd_process *p)
 		}
 	}
 	vkf_mutex_unlock(&p->lock);
+	release_sharing(p->driver);
 	process_free(p);
 }
 

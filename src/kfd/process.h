@@ -46,7 +46,8 @@ struct kfd_pdd {
 	uint64_t n_evictions;          /* how often they were; queue_lock, as the next */
 	uint64_t sdma_past_ns;         /* how long SDMA queues that are gone were at work */
 	uint64_t doorbells[VKF_BITMAP_WORDS(KFD_MAX_QUEUES)]; /* ids in use or reserved */
-	struct kfd_queue *gws_queue;
+	struct kfd_queue *gws_queue;   /* changed with both locks held */
+	struct kfd_share share;        /* see share.h */
 	bool has_reset_queue;          /* queues of it were reset; protected by queue_lock */
 };
 

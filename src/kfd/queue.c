@@ -153,6 +153,7 @@ static int load(struct kfd_process *p, struct request *rq)
 
 	vkf_mutex_lock(&p->queue_lock);
 	q->running = kfd_queue_active(q) && !rq->pdd->evicted;
+	kfd_queues_count(p, rq->pdd);
 	slot = machine_queue_load(p->mc, &mq, q->running);
 	if (slot >= 0)
 		q->slot = slot;
@@ -219,6 +220,7 @@ static void give_id(struct kfd_process *p, struct kfd_queue *q)
 {
 	vkf_mutex_lock(&p->queue_lock);
 	vkf_handles_remove(&p->queues, q->id);
+	kfd_queues_count(p, &p->pdds[q->gpu]);
 	vkf_mutex_unlock(&p->queue_lock);
 }
 
@@ -331,6 +333,9 @@ static int unload(struct kfd_process *p, struct kfd_queue *q)
 		vkf_trace_queue_runs(machine_client_number(p->mc), q->id);
 	vkf_trace_queue_destroy(machine_client_number(p->mc), q->id);
 	vkf_handles_remove(&p->queues, q->id);
+	if (p->pdds[q->gpu].gws_queue == q)
+		p->pdds[q->gpu].gws_queue = NULL;
+	kfd_queues_count(p, &p->pdds[q->gpu]);
 	vkf_mutex_unlock(&p->queue_lock);
 	return can_be_reset(p, q) ? 0 : r;
 }
@@ -350,8 +355,6 @@ static int destroy(struct kfd_process *p, struct kfd_queue *q)
 		kfd_gpu_give_sdma(p->driver, q->gpu, &q->sdma);
 	kfd_gpu_uncount_queue(p->driver, q->gpu);
 	kfd_queue_release_buffers(q);
-	if (pdd->gws_queue == q)
-		pdd->gws_queue = NULL;
 	pdd->n_queues--;
 	vkf_free(q);
 	return r;
@@ -393,6 +396,7 @@ static int set_ring(struct kfd_process *p, struct kfd_queue *q, uint64_t va, uin
 	if (q->running)
 		r = kfd_queues_tell(p, &q->slot, 1, false);
 	q->running = false;
+	kfd_queues_count(p, &p->pdds[q->gpu]);
 	q->ring_va = va;
 	q->ring_bytes = bytes;
 	machine_queue_set_ring(p->mc, q->slot, va, bytes);

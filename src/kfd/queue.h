@@ -92,6 +92,8 @@ int kfd_queues_tell(struct kfd_process *p, const int *slots, unsigned int n, boo
  * count as reset, and no queue runs ever again.
  */
 void kfd_engine_lost(struct kfd_process *p) VKF_REQUIRES(p->queue_lock);
+/* What the process has on a GPU, or what of that runs, is another: see share.h on when to say so. */
+void kfd_queues_count(struct kfd_process *p, struct kfd_pdd *pdd) VKF_REQUIRES(p->queue_lock);
 /* Tell the hardware what should be the case. Return: 0 or -ETIME. */
 int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q) VKF_REQUIRES(p->queue_lock);
 /*

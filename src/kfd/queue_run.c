@@ -25,6 +25,23 @@ static bool should_run(const struct kfd_process *p, const struct kfd_queue *q)
 	return kfd_queue_active(q) && !p->pdds[q->gpu].evicted;
 }
 
+void kfd_queues_count(struct kfd_process *p, struct kfd_pdd *pdd)
+{
+	struct kfd_share_need need = { 0 };
+	struct kfd_queue *q;
+	unsigned int id;
+
+	vkf_handle_for_each(&p->queues, id, q) {
+		if (q->gpu != pdd->gpu)
+			continue;
+		need.n_queues++;
+		need.n_active += q->running;
+		need.n_compute += q->running && kfd_queue_computes(q);
+		need.gws |= q->running && pdd->gws_queue == q;
+	}
+	kfd_share_update(&p->driver->gpus[pdd->gpu].sharing, &pdd->share, &need);
+}
+
 /* What the kernel tells of a reset, of queues as of a whole GPU. */
 static void tell_reset(struct kfd_process *p, const struct kfd_pdd *pdd)
 {
@@ -58,6 +75,7 @@ void kfd_engine_lost(struct kfd_process *p)
 	for (unsigned int i = 0; i < p->n_pdds; i++) {
 		if (!p->pdds[i].evicted++)
 			p->pdds[i].evicted_since = vkf_now_ns();
+		kfd_queues_count(p, &p->pdds[i]);
 		if (p->pdds[i].has_reset_queue)
 			tell_reset(p, &p->pdds[i]);
 	}
@@ -103,11 +121,15 @@ int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q)
 	if (run == q->running)
 		return 0;
 	q->running = run;
-	if (run)
+	if (run) {
 		told(p, q->id, true, VKF_TRACE_WHY_PROGRAM);
+		kfd_queues_count(p, &p->pdds[q->gpu]);
+	}
 	r = kfd_queues_tell(p, &q->slot, 1, run);
-	if (!run)
+	if (!run) {
 		told(p, q->id, false, VKF_TRACE_WHY_PROGRAM);
+		kfd_queues_count(p, &p->pdds[q->gpu]);
+	}
 	return r;
 }
 
@@ -133,6 +155,14 @@ static bool concerns(const struct kfd_pdd *pdd, const struct kfd_pdd *only)
 	return !only || pdd == only;
 }
 
+static void count_all(struct kfd_process *p, const struct kfd_pdd *only) VKF_REQUIRES(p->queue_lock)
+{
+	for (unsigned int i = 0; i < p->n_pdds; i++) {
+		if (concerns(&p->pdds[i], only))
+			kfd_queues_count(p, &p->pdds[i]);
+	}
+}
+
 static void begin_eviction(struct kfd_pdd *pdd)
 {
 	pdd->evicted_since = vkf_now_ns();
@@ -153,6 +183,7 @@ int kfd_queues_evict(struct kfd_process *p, struct kfd_pdd *only)
 	}
 	collect(p, false, &set);
 	r = switch_queues(p, &set, false, only ? VKF_TRACE_WHY_FAULT : VKF_TRACE_WHY_DRIVER);
+	count_all(p, only);
 	vkf_mutex_unlock(&p->queue_lock);
 	return r;
 }
@@ -169,6 +200,7 @@ void kfd_queues_restore(struct kfd_process *p, struct kfd_pdd *only)
 			pdd->evicted_ns += vkf_now_ns() - pdd->evicted_since;
 	}
 	collect(p, true, &set);
+	count_all(p, only);
 	/* What runs need not be waited for, so this cannot fail. */
 	(void)switch_queues(p, &set, true, VKF_TRACE_WHY_DRIVER);
 	vkf_mutex_unlock(&p->queue_lock);

@@ -103,6 +103,25 @@ int kfd_get_wave_state(struct kfd_process *p, struct vkf_call *call, void *arg)
 	return r;
 }
 
+/* As every change of a queue, under a queue that is stopped: what it has begun with GWS is done before
+ * others have it. */
+static int set_gws(struct kfd_process *p, struct kfd_queue *q, bool on)
+{
+	struct kfd_pdd *pdd = &p->pdds[q->gpu];
+	int r = 0;
+
+	vkf_mutex_lock(&p->queue_lock);
+	if (q->running)
+		r = kfd_queues_tell(p, &q->slot, 1, false);
+	pdd->gws_queue = on ? q : NULL;
+	kfd_queues_count(p, pdd);
+	if (q->running)
+		(void)kfd_queues_tell(p, &q->slot, 1, true);
+	r = kfd_queue_changed(pdd, r);
+	vkf_mutex_unlock(&p->queue_lock);
+	return r;
+}
+
 static int alloc_gws_locked(struct kfd_process *p, struct kfd_ioctl_alloc_queue_gws_args *args)
 {
 	struct kfd_queue *q = kfd_queue_find(p, args->queue_id);
@@ -114,16 +133,9 @@ static int alloc_gws_locked(struct kfd_process *p, struct kfd_ioctl_alloc_queue_
 		return -ENODEV;
 	args->first_gws = 0;
 	pdd = &p->pdds[q->gpu];
-	if (args->num_gws) {
-		if (pdd->gws_queue)
-			return -EBUSY;
-		pdd->gws_queue = q;
-	} else {
-		if (pdd->gws_queue != q)
-			return -EINVAL;
-		pdd->gws_queue = NULL;
-	}
-	return changed(p, q);
+	if (args->num_gws)
+		return pdd->gws_queue ? -EBUSY : set_gws(p, q, true);
+	return pdd->gws_queue == q ? set_gws(p, q, false) : -EINVAL;
 }
 
 int kfd_alloc_gws(struct kfd_process *p, struct vkf_call *call, void *arg)

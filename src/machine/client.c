@@ -440,6 +440,36 @@ uint64_t machine_queue_busy_ns(struct machine_client *mc, int slot)
 	return atomic_load(&slot_queue(mc, slot)->busy_ns);
 }
 
+/* ------------------------------------------------ sharing GPUs */
+
+void machine_client_grant(struct machine_client *mc, unsigned int gpu, uint32_t grant)
+{
+	atomic_store(&mc->regions.ctrl->vm[gpu].grant, grant);
+	poke_engine(mc);
+}
+
+void machine_client_set_slots(struct machine_client *mc, unsigned int gpu, uint32_t slots)
+{
+	atomic_store(&mc->regions.ctrl->vm[gpu].cp_queues, slots);
+	poke_engine(mc);
+}
+
+uint32_t machine_client_answer(struct machine_client *mc, unsigned int gpu)
+{
+	return atomic_load(&mc->regions.ctrl->vm[gpu].answer);
+}
+
+enum gpu_engine_state machine_client_engine(struct machine_client *mc)
+{
+	uint32_t state = atomic_load(&mc->regions.ctrl->engine);
+
+	if (atomic_load(&mc->engine_gone) || state > GPU_ENGINE_DEAD)
+		return GPU_ENGINE_DEAD;
+	return (enum gpu_engine_state)state;
+}
+
+/* ------------------------------------------------ interrupts */
+
 /* More than the ring holds is no engine's work: none of it is believed. */
 static bool irq_pending(struct machine_client *mc)
 {

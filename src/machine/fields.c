@@ -68,6 +68,7 @@ const struct machine_field machine_knob_fields[] = {
 	KNOB("socket_distance", MACHINE_UINT, socket_distance, 11, 254),
 	KNOB("kfd.map", MACHINE_MAP, knobs.map_transactional, 0, 1),
 	KNOB("kfd.max_queues", MACHINE_UINT, knobs.max_queues, 1, 4096),
+	KNOB("kfd.hws_max_conc_proc", MACHINE_UINT, knobs.hws_max_conc_proc, 1, 16),
 	KNOB("engine", MACHINE_WORD, knobs.engine, 0, sizeof(((struct machine_knobs *)0)->engine),
 	     .words = engine_words),
 	KNOB("policy.vram_limit", MACHINE_CHOICE, knobs.vram_limit, 0, 1,

@@ -141,6 +141,15 @@ uint64_t machine_queue_busy_ns(struct machine_client *mc, int slot);
 /* What its last turn ended with, as the engine says. */
 enum gpu_queue_activity machine_queue_activity(struct machine_client *mc, int slot);
 
+/* What GPU @gpu is to this client from now on: a word as in gpu_ctrl_vm.grant, and how many compute
+ * queues it may have on the hardware at once. Must not be called with a lock of rank LEAF. */
+void machine_client_grant(struct machine_client *mc, unsigned int gpu, uint32_t grant);
+void machine_client_set_slots(struct machine_client *mc, unsigned int gpu, uint32_t slots);
+/* gpu_ctrl_vm.answer: what the client says, whoever it is. */
+uint32_t machine_client_answer(struct machine_client *mc, unsigned int gpu);
+/* Only one that is RUNNING has to obey a grant before it is obeyed, and has to be waited for. */
+enum gpu_engine_state machine_client_engine(struct machine_client *mc);
+
 /* Take the oldest interrupt out of the ring, its GPU and slot checked. False: none, or nothing but
  * such that name no GPU or slot in as many as the ring holds. One task at a time. */
 bool machine_irq_next(struct machine_client *mc, struct gpu_irq *ret_irq);

@@ -43,6 +43,7 @@ struct machine_asic {
 	unsigned int scratch_slots_per_cu, num_gws, xcc_count;
 	unsigned int sdma_engines, sdma_xgmi_engines, sdma_queues_per_engine;
 	unsigned int cp_queues;
+	unsigned int vmids;           /* processes at once: what graphics leaves of 16 */
 	/* What CREATE_QUEUE must be given; filled on load. @cwsr_bytes has the control stack. */
 	unsigned int eop_bytes, cwsr_bytes, ctl_stack_bytes;
 	uint32_t capability, debug_prop; /* the chip's; nodes.c adds the driver's bits */
@@ -97,6 +98,7 @@ struct machine_knobs {
 	/* Of one client; 0 = more than any program has. */
 	uint64_t quota[MACHINE_N_QUOTAS];
 	unsigned int max_queues;         /* of one device: 4096 */
+	unsigned int hws_max_conc_proc;  /* processes on a GPU at once; 0 = as many as it has VMIDs */
 	/* policy.vram_limit: what VRAM buffers are counted against, all together or each. */
 	enum { MACHINE_VRAM_KERNEL, MACHINE_VRAM_OVERCOMMIT } vram_limit;
 	unsigned int evict; /* policy.evict: who leaves first; enum mm_evict_policy */

@@ -96,7 +96,6 @@ static const struct {
 	{ "gttsize", "-1" },
 	{ "halt_if_hws_hang", "0" },
 	{ "hws_gws_support", "N" },
-	{ "hws_max_conc_proc", "-1" },
 	{ "ignore_crat", "0" },
 	{ "mes", "0" },
 	{ "mtype_local", "0" },
@@ -129,6 +128,8 @@ static void write_module(struct tree *t)
 		tree_file(t, dir, parameters[i].name, "%s\n", parameters[i].value);
 	tree_file(t, dir, "max_num_of_queues_per_device", "%u\n",
 		  t->m->knobs.max_queues ? t->m->knobs.max_queues : 4096);
+	tree_file(t, dir, "hws_max_conc_proc", "%d\n",
+		  t->m->knobs.hws_max_conc_proc ? (int)t->m->knobs.hws_max_conc_proc : -1);
 	tree_link(t, MODULE_DIR "/drivers", "pci:amdgpu", "../../../bus/pci/drivers/amdgpu");
 	tree_link(t, "/sys/bus/pci/drivers/amdgpu", "module", "../../../../module/amdgpu");
 	tree_file(t, "/proc", "modules", "amdgpu %u 0 - Live 0x0\n", MODULE_BYTES);

@@ -28,6 +28,7 @@
 #define K_UNMAP         NR(0x19, struct kfd_ioctl_unmap_memory_from_gpu_args)
 #define K_INFO_DMABUF   NR(0x1c, struct kfd_ioctl_get_dmabuf_info_args)
 #define K_IMPORT_DMABUF NR(0x1d, struct kfd_ioctl_import_dmabuf_args)
+#define K_ALLOC_GWS     NR(0x1e, struct kfd_ioctl_alloc_queue_gws_args)
 #define K_AVAILABLE     NR(0x23, struct kfd_ioctl_get_available_memory_args)
 #define K_EXPORT_DMABUF NR(0x24, struct kfd_export_dmabuf_args)
 

@@ -122,6 +122,19 @@ static void queue_reset_memory(struct prog_queue *q)
 	q->wptr = 0;
 }
 
+/* Now and then, if no other queue of the process has it. */
+static void try_gws(struct prog *pr, const struct prog_queue *q, uint32_t id)
+{
+	struct kfd_ioctl_alloc_queue_gws_args args = { .queue_id = id, .num_gws = 1 };
+	int r;
+
+	if (is_sdma(q) || !msim_chance(pr->m, 2) || !pr->m->profile.gpus[q->gpu].asic.num_gws)
+		return;
+	r = msim_ioctl(pr->t, pr->s->kfd, K_ALLOC_GWS, &args);
+	if (r != -EBUSY)
+		(void)prog_expect(pr, "ALLOC_QUEUE_GWS", r, 0, false);
+}
+
 int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsigned int gpu)
 {
 	struct kfd_create_queue_args args;
@@ -150,6 +163,7 @@ int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsi
 		return r;
 	}
 	msim_start_engine(pr->p);
+	try_gws(pr, q, args.queue_id);
 	q->live = true;
 	q->broken = q->stopped = false;
 	q->id = args.queue_id;

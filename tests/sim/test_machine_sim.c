@@ -43,12 +43,15 @@
 struct plan {
 	struct msim_config config;
 	struct prog_config program;
-	const char *sets[4];
+	const char *sets[5];
 	unsigned int n_processes;
 };
 
 static const char *const machines[] = { "mi210x2", "mi210x2", "mi210x2", "mi250x",
 					"mi250x",  "mi100x4", "vega20",  "vega10-smallbar" };
+
+static const char *const at_once[] = { "kfd.hws_max_conc_proc=16", "kfd.hws_max_conc_proc=16",
+				       "kfd.hws_max_conc_proc=2", "kfd.hws_max_conc_proc=1" };
 
 static uint64_t draw(uint64_t *state, uint64_t bound)
 {
@@ -73,7 +76,7 @@ static void make_plan(uint64_t seed, struct plan *p)
 		.seed = seed,
 		.machine = machines[draw(&d, VKF_ARRAY_SIZE(machines))],
 		.sets = p->sets,
-		.n_sets = 4,
+		.n_sets = 5,
 		.alloc_odds = failures ? 100 : 0,
 		.fault_odds = failures ? 50 : 0,
 		.signal_odds = 3,
@@ -90,6 +93,8 @@ static void make_plan(uint64_t seed, struct plan *p)
 		.longest_ms = evictions ? 5000 : 0,
 		.plant_step = getenv("VKFD_SIM_PLANT") ? 20 : 0,
 	};
+	/* GPUs that all of them are on, or that they take turns on. */
+	p->sets[4] = at_once[draw(&d, VKF_ARRAY_SIZE(at_once))];
 }
 
 struct outcome {

@@ -233,6 +233,203 @@ static void test_the_urgent_go_first_and_starve_nobody(void **state)
 	assert_true(rounds[2] >= 3 * rounds[0] && rounds[4] >= 3 * rounds[2]);
 }
 
+/* ------------------------------------------------ a GPU that is shared */
+
+#define NUMBER(n) ((uint32_t)(n) << 8)
+
+static void grant(struct fixture *fx, uint32_t word)
+{
+	fx->ctrl->vm[0].grant = word;
+	fx->ctrl->cmd_seq++;
+}
+
+static void expect_share_irq(struct fixture *fx)
+{
+	struct gpu_irq irq;
+
+	assert_true(fx_irq(fx, &irq));
+	assert_int_equal(irq.type, GPU_IRQ_SHARE);
+	assert_int_equal(irq.gpu, 0);
+	fx_expect_no_irq(fx);
+}
+
+static void test_nothing_runs_on_a_gpu_of_others(void **state)
+{
+	const uint32_t fence[] = { S_FENCE(FX_VA(FLAG(1)), 1) };
+	struct fixture *fx = *state;
+
+	grant(fx, NUMBER(1) | GPU_GRANT_OFF);
+	add_writer(fx, 0);
+	add(fx, 1, GPU_QUEUE_SDMA, fence, 4);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(n_done(fx, 0, 2), 0);
+	/* It asks once, and then sleeps. */
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(1) | GPU_SHARE_ASKS);
+	expect_share_irq(fx);
+	assert_false(gpu_engine_pending(fx->engine));
+	assert_int_equal(gpu_engine_step(fx->engine), 0);
+	fx_expect_no_irq(fx);
+	grant(fx, NUMBER(2));
+	assert_true(gpu_engine_pending(fx->engine));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(n_done(fx, 0, 2), 2);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(2) | GPU_SHARE_IDLE);
+	/* That it works, and that it has done, it tells nobody. */
+	fx_expect_no_irq(fx);
+}
+
+static void test_a_ring_is_heard_and_asked_for(void **state)
+{
+	struct fixture *fx = *state;
+	const uint32_t more[] = { P_WRITE(5, FX_VA(FLAG(0)), 1), 2 };
+
+	add_writer(fx, 0);
+	assert_int_equal(fx_run(fx), 0);
+	grant(fx, NUMBER(7) | GPU_GRANT_OFF);
+	assert_int_equal(gpu_engine_step(fx->engine), 0);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(7) | GPU_SHARE_IDLE);
+	expect_share_irq(fx);
+	memcpy(fx->arena + RINGS + *fx_u64(fx, wptr_off(0)) * 4, more, sizeof(more));
+	*fx_u64(fx, wptr_off(0)) += VKF_ARRAY_SIZE(more);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(7) | GPU_SHARE_ASKS);
+	expect_share_irq(fx);
+	grant(fx, 0);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(*fx_u64(fx, FLAG(0)), 2);
+}
+
+/* The driver changes its mind in the midst of a turn: no packet more is run. */
+static uint64_t rounds_then;
+
+static void take_away(struct fixture *fx)
+{
+	if (!rounds_then)
+		grant(fx, NUMBER(3) | GPU_GRANT_OFF);
+	rounds_then++;
+}
+
+static void test_it_stops_before_the_next_packet(void **state)
+{
+	/* Copies of a page, which the fixture tells of. */
+	uint32_t copies[8 * 7];
+	struct fixture *fx = *state;
+
+	for (uint32_t i = 0; i < 8; i++) {
+		const uint32_t copy[] = { 1, 4095, 0, FX_ADDR(FX_VA(FX_DATA)),
+					  FX_ADDR(FX_VA(FX_DATA + 4096 * (i + 1))) };
+
+		memcpy(copies + 7 * i, copy, sizeof(copy));
+	}
+	rounds_then = 0;
+	fx->on_copy = take_away;
+	add(fx, 0, GPU_QUEUE_SDMA, copies, VKF_ARRAY_SIZE(copies));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(rounds_then, 1);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(3) | GPU_SHARE_ASKS);
+	expect_share_irq(fx);
+	/* It goes on there. */
+	grant(fx, NUMBER(4));
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(rounds_then, 8);
+}
+
+static void test_what_is_wanted_is_given_back_when_it_is_not_used(void **state)
+{
+	struct fixture *fx = *state;
+
+	add_waiter(fx, 0);
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	grant(fx, NUMBER(1) | GPU_GRANT_WANTED);
+	/* Who waits for memory uses it. */
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(1) | GPU_SHARE_USES);
+	fx_expect_no_irq(fx);
+	*fx_u64(fx, FLAGS - 8) = 1;
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(n_done(fx, 0, 1), 1);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(1) | GPU_SHARE_IDLE);
+	expect_share_irq(fx);
+	/* From now on it has to ask, though nobody has said so. */
+	add_writer(fx, 1);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(n_done(fx, 1, 1), 0);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(1) | GPU_SHARE_ASKS);
+	expect_share_irq(fx);
+	grant(fx, NUMBER(2));
+	fx_run(fx);
+	assert_int_equal(n_done(fx, 1, 1), 1);
+}
+
+static void test_a_question_waits_for_room_in_the_interrupt_ring(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->ctrl->irq_wptr = GPU_IRQ_ENTRIES;
+	grant(fx, NUMBER(1) | GPU_GRANT_OFF);
+	add_writer(fx, 0);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(gpu_engine_step(fx->engine), GPU_STEP_WAITING);
+	fx->ctrl->irq_rptr = GPU_IRQ_ENTRIES;
+	assert_int_equal(gpu_engine_step(fx->engine), 0);
+	expect_share_irq(fx);
+	assert_int_equal(gpu_engine_step(fx->engine), 0);
+	fx_expect_no_irq(fx);
+}
+
+/* What a queue has to tell of what it did before is told. */
+static void test_stopped_queues_of_others_gpus_obey(void **state)
+{
+	struct fixture *fx = *state;
+	struct gpu_ctrl_queue *cq = add_writer(fx, 0);
+
+	grant(fx, NUMBER(1) | GPU_GRANT_OFF);
+	assert_int_equal(fx_run(fx), 0);
+	expect_share_irq(fx);
+	fx_want(fx, cq, GPU_WANT_STOP);
+	assert_int_equal(fx_run(fx), 0);
+	assert_int_equal(cq->ack_seq, cq->want_seq);
+	assert_int_equal(fx->ctrl->vm[0].answer, NUMBER(1) | GPU_SHARE_IDLE);
+	expect_share_irq(fx);
+	fx_want(fx, cq, GPU_WANT_RUN);
+	assert_int_equal(fx_run(fx), 0);
+	expect_share_irq(fx);
+	grant(fx, NUMBER(2));
+	fx_run(fx);
+	assert_int_equal(n_done(fx, 0, 1), 1);
+}
+
+static void test_fewer_slots_count_at_once(void **state)
+{
+	struct fixture *fx = *state;
+	uint64_t before[6];
+	unsigned int n = 0;
+
+	fx->ctrl->vm[0].cp_queues = 6;
+	for (uint32_t i = 0; i < 6; i++)
+		add_endless(fx, i);
+	for (unsigned int step = 0; step < 5; step++)
+		gpu_engine_step(fx->engine);
+	fx->ctrl->vm[0].cp_queues = 2;
+	gpu_engine_step(fx->engine);
+	for (uint32_t i = 0; i < 6; i++)
+		before[i] = *fx_u64(fx, FLAG(i));
+	for (unsigned int step = 0; step < GPU_RUNLIST_TURNS / 2; step++)
+		gpu_engine_step(fx->engine);
+	for (uint32_t i = 0; i < 6; i++)
+		n += *fx_u64(fx, FLAG(i)) != before[i];
+	assert_int_equal(n, 2);
+	/* And more, too. */
+	fx->ctrl->vm[0].cp_queues = 6;
+	fx->ctrl->cmd_seq++;
+	gpu_engine_step(fx->engine);
+	for (uint32_t i = 0; i < 6; i++)
+		before[i] = *fx_u64(fx, FLAG(i));
+	gpu_engine_step(fx->engine);
+	for (uint32_t i = 0; i < 6; i++)
+		assert_true(*fx_u64(fx, FLAG(i)) != before[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +442,13 @@ int main(void)
 		FX_TEST(test_a_ring_among_many_is_heard_while_another_never_ends),
 		FX_TEST(test_sdma_needs_no_slot),
 		FX_TEST(test_the_urgent_go_first_and_starve_nobody),
+		FX_TEST(test_nothing_runs_on_a_gpu_of_others),
+		FX_TEST(test_a_ring_is_heard_and_asked_for),
+		FX_TEST(test_it_stops_before_the_next_packet),
+		FX_TEST(test_what_is_wanted_is_given_back_when_it_is_not_used),
+		FX_TEST(test_a_question_waits_for_room_in_the_interrupt_ring),
+		FX_TEST(test_stopped_queues_of_others_gpus_obey),
+		FX_TEST(test_fewer_slots_count_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

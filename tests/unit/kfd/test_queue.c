@@ -64,8 +64,8 @@ static void an_engine_that_does_not_stop_is_a_reset_of_its_queues(void **state)
 	uint32_t mine = hw_event(kf, 0), theirs = hw_event(kf, 1);
 
 	kf_engine(kf, 1, GPU_ENGINE_ASLEEP);
-	atomic_store(&kf_ctrl(kf, 0)->engine, GPU_ENGINE_RUNNING);
 	assert_int_equal(set_gws(kf, 0, q->id, 1), 0);
+	atomic_store(&kf_ctrl(kf, 0)->engine, GPU_ENGINE_RUNNING);
 	assert_int_equal(kf_update(kf, 0, q, 0, 0), -EACCES);
 	/* What was asked for is what the kernel remembers, too. */
 	assert_int_equal(q->percent, 0);
