@@ -6,6 +6,9 @@
  * change it at any time), serves it in the kernel's blocking style, and answers.
  * What the call reads and writes of the program's memory are the segments that
  * came along; what did not come along is -EFAULT.
+ *
+ * Once a call has been answered, by another task perhaps, the slot is the program's:
+ * it may hold the next request already.
  */
 #include "daemon/server.h"
 
@@ -156,6 +159,32 @@ static bool slot_fd_is_open(struct vkf_call *call, int fd)
 	return false;
 }
 
+/* Only the program and the end of the session leave SUBMITTED otherwise. */
+static void say_done(struct wire_slot_head *h, int result)
+{
+	uint32_t submitted = WIRE_SUBMITTED;
+
+	h->result = result;
+	if (atomic_compare_exchange_strong(&h->state, &submitted, WIRE_DONE) &&
+	    !atomic_load(&h->client_looks))
+		host_futex_wake(&h->state, INT_MAX);
+}
+
+static void give_segments(const struct slot_call *sc)
+{
+	for (unsigned int i = 0; i < sc->n_segs; i++)
+		sc->slot->head.seg[i].written = sc->seg[i].written;
+}
+
+static void slot_answer(struct vkf_call *call, int result)
+{
+	struct slot_call *sc = to_slot_call(call);
+
+	sc->slot->head.made_file = 0;
+	give_segments(sc);
+	say_done(&sc->slot->head, result);
+}
+
 static const struct vkf_call_ops slot_call_ops = {
 	.copy_from_user = slot_copy_from_user,
 	.copy_to_user = slot_copy_to_user,
@@ -166,6 +195,7 @@ static const struct vkf_call_ops slot_call_ops = {
 	.give_dmabuf = slot_give_dmabuf,
 	.give_smi = slot_give_smi,
 	.is_admin = slot_is_admin,
+	.answer = slot_answer,
 };
 
 /* What the program said is copied once, as far as it goes: what is checked is what is used,
@@ -206,10 +236,8 @@ static int take_request(struct slot_call *sc, const struct wire_slot_head *rq)
 	return 0;
 }
 
-static void give_answer(const struct slot_call *sc, struct wire_slot_head *h)
+static void put_files(const struct slot_call *sc)
 {
-	for (unsigned int i = 0; i < sc->n_segs; i++)
-		h->seg[i].written = sc->seg[i].written;
 	for (unsigned int i = 0; i < sc->n_fds; i++)
 		driver_file_put(sc->files[i]);
 }
@@ -238,8 +266,11 @@ static int serve_ioctl(struct slot_call *sc, struct session_slot *sl,
 
 	if (!r)
 		r = driver_ioctl(sc->session->client, f, &sc->call, rq->cmd, rq->arg);
-	offer_made(sc, sl, r);
-	give_answer(sc, &sc->slot->head);
+	if (!sc->call.answered) {
+		offer_made(sc, sl, r);
+		give_segments(sc);
+	}
+	put_files(sc);
 	return r;
 }
 
@@ -264,14 +295,15 @@ static int serve_mmap(struct slot_call *sc, struct wire_slot_head *rq, struct dr
 	return 0;
 }
 
-static int serve_call(struct session *s, struct session_slot *sl, struct wire_slot *slot)
+/* Return: what to answer, unless @sc has been. */
+static int serve_call(struct slot_call *sc, struct session_slot *sl)
 {
-	struct slot_call sc = { .call = { &slot_call_ops }, .session = s, .slot = slot };
+	struct session *s = sc->session;
 	struct wire_slot_head rq;
 	struct driver_file *f;
 	int r;
 
-	take(&rq, &slot->head, offsetof(struct wire_slot_head, seg));
+	take(&rq, &sc->slot->head, offsetof(struct wire_slot_head, seg));
 	if (rq.call == WIRE_CALL_NOP)
 		return 0;
 	if (rq.call != WIRE_CALL_IOCTL && rq.call != WIRE_CALL_MMAP)
@@ -279,7 +311,7 @@ static int serve_call(struct session *s, struct session_slot *sl, struct wire_sl
 	f = driver_file_lookup(s->server->driver, rq.file);
 	if (!f)
 		return -EBADF;
-	r = rq.call == WIRE_CALL_IOCTL ? serve_ioctl(&sc, sl, &rq, f) : serve_mmap(&sc, &rq, f);
+	r = rq.call == WIRE_CALL_IOCTL ? serve_ioctl(sc, sl, &rq, f) : serve_mmap(sc, &rq, f);
 	driver_file_put(f);
 	if (r != -VKF_ERESTARTSYS)
 		return r;
@@ -346,14 +378,14 @@ static void end_call(struct session_slot *sl)
 	vkf_mutex_unlock(&sl->lock);
 }
 
-/* Only the program and the end of the session leave SUBMITTED otherwise. */
-static void say_done(struct wire_slot_head *h)
+static void serve_request(struct session *s, struct session_slot *sl, struct wire_slot *slot)
 {
-	uint32_t submitted = WIRE_SUBMITTED;
+	struct slot_call sc = { .call = { &slot_call_ops }, .session = s, .slot = slot };
+	int r = serve_call(&sc, sl);
 
-	if (atomic_compare_exchange_strong(&h->state, &submitted, WIRE_DONE) &&
-	    !atomic_load(&h->client_looks))
-		host_futex_wake(&h->state, INT_MAX);
+	end_call(sl);
+	if (!sc.call.answered)
+		say_done(&slot->head, r);
 }
 
 void serve_slot(void *arg)
@@ -373,9 +405,7 @@ void serve_slot(void *arg)
 		atomic_store_explicit(&s->client_cpu, cpu, memory_order_relaxed);
 		atomic_store_explicit(&h->driver_cpu, sched_getcpu(), memory_order_relaxed);
 		begin_call(sl, h->seq);
-		h->result = serve_call(s, sl, slot);
-		end_call(sl);
-		say_done(h);
+		serve_request(s, sl, slot);
 		place_answered(&place, vkf_now_ns());
 	}
 	place_fini(&place);

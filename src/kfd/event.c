@@ -62,17 +62,21 @@ unsigned int kfd_events_count(struct kfd_events *ev)
  * As the kernel's wait queues do it: a sleeper that is woken leaves the list of the event that woke
  * it, but one that is awake already, and has not looked yet, stays in it.
  */
-static void wake(struct kfd_waiter *w)
+static bool rouse(struct kfd_waiter *w)
 {
 	if (!w->wait->asleep)
-		return;
+		return false;
 	w->wait->asleep = false;
 	vkf_list_del(&w->node);
-	vkf_cond_broadcast(&w->wait->cond);
+	return true;
 }
 
+/* A wait that is answered leaves all lists it is in, this one too: so those that are woken are told
+ * apart first. */
 void kfd_event_set(struct kfd_event *e)
 {
+	struct vkf_list woken = VKF_LIST_INIT(woken);
+	struct kfd_wait *wait, *next;
 	struct kfd_waiter *w, *tmp;
 
 	e->signaled = !e->auto_reset || vkf_list_empty(&e->waiters);
@@ -81,7 +85,12 @@ void kfd_event_set(struct kfd_event *e)
 	vkf_trace_event_set(e->id, e->age);
 	vkf_list_for_each_safe(w, tmp, &e->waiters, node) {
 		w->activated = true;
-		wake(w);
+		if (rouse(w))
+			vkf_list_add_tail(&w->wait->woken, &woken);
+	}
+	vkf_list_for_each_safe(wait, next, &woken, woken) {
+		vkf_list_del(&wait->woken);
+		kfd_wait_wake(wait);
 	}
 }
 
@@ -252,7 +261,8 @@ static void destroy(struct kfd_events *ev, struct kfd_event *e) VKF_REQUIRES(ev-
 
 	vkf_list_for_each_safe(w, tmp, &e->waiters, node) {
 		w->event = NULL;
-		wake(w);
+		if (rouse(w))
+			kfd_wait_wake(w->wait);
 		vkf_list_del(&w->node);
 		kfd_event_put(e);
 	}

@@ -52,6 +52,7 @@ struct kfd_events {
 struct kfd_wait {
 	struct vkf_cond cond;
 	bool asleep;                 /* protected by the events' lock, as all of a waiter */
+	struct vkf_list woken;       /* while an event wakes those that it found */
 };
 
 /* struct kfd_waiter - one event of a wait */
@@ -66,8 +67,11 @@ void kfd_events_init(struct kfd_events *ev);
 /* Nobody waits any more. */
 void kfd_events_fini(struct kfd_events *ev);
 struct kfd_event *kfd_event_find(struct kfd_events *ev, uint32_t id) VKF_REQUIRES(ev->lock);
-/* Wake its waiters and mark it as told above. */
+/* Wake its waiters and mark it as told above. With the events' lock. */
 void kfd_event_set(struct kfd_event *e);
+/* A wait that slept found an event set: answer its call if that was all it waited for, and let it
+ * look. With the events' lock; event_wait.c. */
+void kfd_wait_wake(struct kfd_wait *wait);
 /* With the lock of its events held, as setting it. */
 struct kfd_event *kfd_event_get(struct kfd_event *e);
 void kfd_event_put(struct kfd_event *e);

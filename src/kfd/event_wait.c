@@ -7,6 +7,10 @@
  * once, and only then does the task sleep, with no lock. A signal puts what was
  * consumed back and leaves the remaining time in the argument block, so that the
  * restarted call goes on where this one stopped.
+ *
+ * Who sets the last event that a sleeper waits for answers the call in its place, where
+ * calls can be answered so, and takes its waiters off the events: what is set after the
+ * program has gone on is not this wait's any more.
  */
 #include "kfd/event.h"
 
@@ -26,11 +30,13 @@
 struct wait_call {
 	struct kfd_events *ev;
 	struct vkf_call *call;
-	const struct kfd_ioctl_wait_events_args *args;
+	struct kfd_ioctl_wait_events_args *args;
 	struct kfd_waiter *waiters;
 	struct kfd_wait wait;
 	uint64_t deadline;
 	uint32_t result;
+	bool answered; /* by who set the last event it waited for, with @error */
+	int error;
 };
 
 static uint64_t event_uptr(const struct wait_call *wc, uint32_t i)
@@ -116,6 +122,8 @@ static int sleep_until_done(struct wait_call *wc) VKF_REQUIRES(wc->ev->lock)
 	for (;;) {
 		int r;
 
+		if (wc->answered)
+			return 0;
 		if (vkf_interrupted())
 			return -VKF_ERESTARTSYS;
 		wc->result = test_condition(wc);
@@ -124,7 +132,7 @@ static int sleep_until_done(struct wait_call *wc) VKF_REQUIRES(wc->ev->lock)
 		wc->wait.asleep = true;
 		r = vkf_cond_wait(&wc->wait.cond, &wc->ev->lock, wc->deadline, true);
 		wc->wait.asleep = false;
-		if (r == -VKF_ERESTARTSYS)
+		if (r == -VKF_ERESTARTSYS && !wc->answered)
 			return r;
 	}
 }
@@ -144,8 +152,8 @@ static int wait_locked(struct wait_call *wc) VKF_REQUIRES(wc->ev->lock)
 
 		r = sleep_until_done(wc);
 		vkf_wait_end(note);
-		if (r)
-			return r;
+		if (r || wc->answered)
+			return r ? r : wc->error;
 	}
 	if (wc->result == KFD_IOC_WAIT_RESULT_FAIL)
 		return -EIO;
@@ -164,7 +172,27 @@ static void release_waiters(struct wait_call *wc, bool undo) VKF_REQUIRES(wc->ev
 		if (undo && w->activated && w->event->auto_reset)
 			kfd_event_set(w->event);
 		kfd_event_put(w->event);
+		w->event = NULL;
 	}
+}
+
+static void answer(struct wait_call *wc) VKF_REQUIRES(wc->ev->lock)
+{
+	wc->result = KFD_IOC_WAIT_RESULT_COMPLETE;
+	wc->error = copy_all_data(wc);
+	wc->args->wait_result = wc->error ? KFD_IOC_WAIT_RESULT_FAIL : wc->result;
+	wc->answered = true;
+	release_waiters(wc, false);
+	vkf_call_answer(wc->call, wc->error);
+}
+
+void kfd_wait_wake(struct kfd_wait *wait)
+{
+	struct wait_call *wc = vkf_container_of(wait, struct wait_call, wait);
+
+	if (vkf_call_may_answer(wc->call) && test_condition(wc) == KFD_IOC_WAIT_RESULT_COMPLETE)
+		answer(wc);
+	vkf_cond_broadcast(&wait->cond);
 }
 
 static uint64_t deadline_of(uint32_t ms)
@@ -174,8 +202,9 @@ static uint64_t deadline_of(uint32_t ms)
 	return vkf_now_ns() + VKF_MIN(ms, (uint32_t)TIMEOUT_MAX_MS) * VKF_NSEC_PER_MSEC;
 }
 
-/* What is left of @ms since @start, counted in ticks of a millisecond as the kernel does in its own:
- * a wait that is interrupted again and again loses a millisecond with each that passes, no more. */
+/* What is left of @ms since @start, counted in ticks of a millisecond as the kernel does in its
+ * own: a wait that is interrupted again and again loses a millisecond with each that passes, no
+ * more. */
 static uint32_t remaining_ms(uint32_t ms, uint64_t start)
 {
 	uint64_t ticks = vkf_now_ns() / VKF_NSEC_PER_MSEC - start / VKF_NSEC_PER_MSEC;
@@ -199,6 +228,7 @@ static int wait(struct wait_call *wc)
 		wc->waiters[i].wait = &wc->wait;
 	}
 	vkf_cond_init(&wc->wait.cond);
+	vkf_list_init(&wc->wait.woken);
 	vkf_mutex_lock(&wc->ev->lock);
 	r = wait_locked(wc);
 	release_waiters(wc, r == -VKF_ERESTARTSYS);

@@ -28,14 +28,14 @@ static int check_svm_size(const void *arg, size_t user_size)
 
 #define ROW(nr, name, type, dir, handler, level, note, ...)                                        \
 	{                                                                                          \
-		{ nr, name, KFD_##level, note }, sizeof(struct type), KFD_DIR_##dir,               \
-			handler, ##__VA_ARGS__                                                     \
+		{ nr, name, KFD_##level, note }, sizeof(struct type), KFD_DIR_##dir, handler,      \
+			##__VA_ARGS__                                                              \
 	}
 /* HSA_CAP_*: SVM; firmware that can debug; trap and launch control, precise memory and ALU. */
-#define CAP_SVM (1u << 27)
+#define CAP_SVM     (1u << 27)
 #define CAP_RUNTIME (1u << 29)
-#define CAP_DEBUG (1u << 15 | 1u << 16 | 1u << 17 | 1u << 18 | 1u << 29 | 1u << 30)
-#define OLD_DEBUG "EPERM, as in every kernel since 5.19"
+#define CAP_DEBUG   (1u << 15 | 1u << 16 | 1u << 17 | 1u << 18 | 1u << 29 | 1u << 30)
+#define OLD_DEBUG   "EPERM, as in every kernel since 5.19"
 
 /* Row i is number i + 1: there are no holes. */
 /* clang-format off */
@@ -162,7 +162,7 @@ int kfd_ioctl(struct kfd_process *owner, struct kfd_process *caller, struct vkf_
 	      uint32_t cmd, uint64_t arg)
 {
 	const struct kfd_ioctl_row *row = kfd_ioctl_row(CMD_NR(cmd));
-	uint64_t small[STACK_BLOCK / sizeof(uint64_t)] = {0};
+	uint64_t small[STACK_BLOCK / sizeof(uint64_t)] = { 0 };
 	size_t user_size = CMD_SIZE(cmd), size;
 	void *block = small;
 	int r;
@@ -182,8 +182,12 @@ int kfd_ioctl(struct kfd_process *owner, struct kfd_process *caller, struct vkf_
 		r = -EFAULT;
 		goto out;
 	}
+	call->block_uptr = arg;
+	call->block = block;
+	call->block_len = row->dir & KFD_DIR_OUT ? user_size : 0;
+	call->answered = false;
 	r = serve(row, caller, call, block, user_size);
-	if (row->dir & KFD_DIR_OUT && vkf_copy_to_user(call, arg, block, user_size))
+	if (!call->answered && vkf_copy_to_user(call, call->block_uptr, block, call->block_len))
 		r = -EFAULT;
 out:
 	if (block != small)

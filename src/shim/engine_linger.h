@@ -32,6 +32,9 @@ struct engine_linger {
 	uint8_t cpus[ENGINE_CPU_BYTES]; /* what was allowed before it was bound or moved */
 };
 
+/* Ask for short turns: who is woken then gets the CPU at once, also where others are busy. Since
+ * Linux 6.12; before, nothing comes of it. */
+void engine_linger_init(void);
 /* Its work is done. True: look on. */
 bool engine_linger_begin(struct engine_linger *l);
 /* It found work, or looked in vain; nothing if it did not look. */

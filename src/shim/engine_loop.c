@@ -9,7 +9,7 @@
  *
  * A store that was let go happens only when its thread runs, which may be here: before
  * the doorbells can be armed again the engine naps, first for as long as that takes, then
- * for longer.
+ * for longer; and longer at once behind an interrupt, whose waiter needs the CPU, too.
  */
 #include "shim/engine.h"
 
@@ -26,7 +26,7 @@
 /* From here on a pause is worth arming the doorbells for. */
 #define WAIT_ARMED_NS      UINT64_C(100000)
 #define LANDING_NAP_NS     UINT64_C(15000)
-#define LANDING_NAP_MAX_NS UINT64_C(60000)
+#define LANDING_NAP_MAX_NS UINT64_C(100000)
 /* After so many steps with work in a row nobody is to wait in a doorbell's store. */
 #define BUSY_STEPS 2
 #define PAUSES     16
@@ -46,6 +46,7 @@ void engine_wake_interrupt_task(void *cookie)
 {
 	struct engine *e = cookie;
 
+	e->landing_nap_ns = LANDING_NAP_MAX_NS;
 	sys_futex_wake(&e->ctrl->irq_wptr, INT32_MAX);
 }
 

@@ -119,6 +119,7 @@ static void leave_program(struct engine *e)
 	SYS2(setrlimit, RLIMIT_CORE, &none);
 	SYS2(prctl, PR_SET_NAME, "vkfd-engine");
 	SYS2(prctl, PR_SET_TIMERSLACK, 1);
+	engine_linger_init();
 }
 
 static int connect_driver(struct engine *e)

@@ -44,6 +44,7 @@ static void *run(void *engine)
 
 	SYS2(prctl, PR_SET_NAME, "vkfd-engine");
 	SYS2(prctl, PR_SET_TIMERSLACK, 1);
+	engine_linger_init();
 	atomic_store(&current, e);
 	atomic_store(&current_tid, (int)SYS0(gettid));
 	SYS4(rt_sigprocmask, SIG_UNBLOCK, &faults, NULL, 8);

@@ -203,6 +203,29 @@ static void any_ends_with_the_first(void **state)
 	expect(&w, 0, COMPLETE);
 }
 
+/* Once the wait has returned, it takes no event any more, however late its end is seen to. */
+static void what_is_set_after_a_wait_is_not_its(void **state)
+{
+	struct prog p;
+	uint32_t id[2], result;
+
+	prog_start(&p);
+	id[0] = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	id[1] = event(&p, KFD_IOC_EVENT_SIGNAL, true);
+	for (unsigned int i = 0; i < 20; i++) {
+		struct waiter w;
+
+		start_wait(&w, &p, id, 2, false, FOREVER);
+		assert_int_equal(set_event(&p, id[i % 2]), 0);
+		expect(&w, 0, COMPLETE);
+		assert_int_equal(set_event(&p, id[1 - i % 2]), 0);
+		assert_int_equal(wait_event(&p, id[1 - i % 2], 0, &result), 0);
+		assert_int_equal(result, COMPLETE);
+		assert_int_equal(wait_event(&p, id[i % 2], 0, &result), 0);
+		assert_int_equal(result, TIMEOUT);
+	}
+}
+
 static void all_ends_with_the_last(void **state)
 {
 	struct waiter w;
@@ -445,6 +468,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(setting_wakes_every_waiter),
 	cmocka_unit_test(nobody_waiting_leaves_it_signalled_once),
 	cmocka_unit_test(any_ends_with_the_first),
+	cmocka_unit_test(what_is_set_after_a_wait_is_not_its),
 	cmocka_unit_test(all_ends_with_the_last),
 	cmocka_unit_test(destroying_an_event_fails_its_waiters),
 	cmocka_unit_test(an_event_that_was_found_may_be_destroyed_meanwhile),
