@@ -11,7 +11,7 @@
  * done and in order before what follows. So it can stand in a function of its own
  * and between the labels of a fault handler alike.
  *
- * From 512 KiB on it bypasses the cache. A string move would do so by itself, but
+ * Above 512 KiB it bypasses the cache. A string move would do so by itself, but
  * only for pieces far longer than a worker may take at once: at GPU_CHUNK_BYTES it
  * reaches two thirds of what this does.
  */
@@ -19,7 +19,7 @@
 #define GPU_COPY_X86 \
 	"\tmov %rdx, %rcx\n" \
 	"\tcmp $0x80000, %rdx\n" \
-	"\tjb 2f\n" \
+	"\tjbe 2f\n" \
 	"\tmov %edi, %ecx\n" \
 	"\tneg %ecx\n" \
 	"\tand $63, %ecx\n" \

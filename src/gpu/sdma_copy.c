@@ -7,10 +7,10 @@
 /* Rows of a rectangle in one section, however short they are. */
 #define RECT_ROWS 2048
 
-/* What is this short stays in the cache, where its reader will look for it: it goes in pieces so
- * short that their copy does not bypass the cache, see copy_x86.h. */
+/* What is this short stays in the cache, where its reader will look for it: it goes in pieces as long
+ * as their copy does not bypass the cache, see copy_x86.h. */
 #define CACHED_TOTAL VKF_MIB(2)
-#define CACHED_PIECE VKF_KIB(256)
+#define CACHED_PIECE VKF_KIB(512)
 
 /* How much of what is left of @total to move at once. */
 static uint64_t piece(const struct gpu_queue *q, uint64_t total)
