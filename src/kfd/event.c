@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "kfd/memory.h"
 #include "kfd/process.h"
+#include "mm/bo_place.h"
 
 /* A page made for a program that gave none has this many slots until it is mapped as a whole. */
 #define LEGACY_SLOTS 256u

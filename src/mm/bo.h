@@ -84,14 +84,4 @@ vkf_arena mm_bo_arena(const struct mm_bo *bo);
 void mm_bo_note_cpu_access(struct mm_bo *bo);
 bool mm_bo_has_cpu_access(const struct mm_bo *bo);
 
-/* Bring it to its own domain if it is elsewhere, and wait for the move. Return: 0, -ENOMEM,
- * -ERESTARTSYS (512) when @interruptible. */
-int mm_bo_validate(struct mm_bo *bo, bool interruptible);
-/*
- * Keep it where it is until the matching unpin, or the last put. Return: 0; -EPERM: a USERPTR,
- * whose pages are the client's; -ENOMEM: no room to bring it to its domain.
- */
-int mm_bo_pin(struct mm_bo *bo);
-void mm_bo_unpin(struct mm_bo *bo);
-
 #endif

@@ -18,6 +18,7 @@
 #include "base/ref.h"
 #include "base/tree.h"
 #include "mm/bo.h"
+#include "mm/bo_place.h"
 #include "mm/client.h"
 #include "mm/device.h"
 #include "mm/eviction.h"
@@ -132,19 +133,6 @@ struct mm_bo {
 
 /* What a page-table entry's link says of the first page. */
 uint64_t mm_bo_link(const struct mm_bo *bo);
-/* Whether its bytes are said to be in VRAM now; its reservation is held. */
-bool mm_bo_in_vram(const struct mm_bo *bo);
-/* Whether its bytes are said to be where it belongs; the same. */
-bool mm_bo_is_home(const struct mm_bo *bo);
-/* Whether moves are for it: not for user pages and registers. */
-bool mm_bo_has_window(const struct mm_bo *bo);
-/*
- * Bring it to its own domain, with the reservation held; who uses it must wait for its KERNEL
- * fences. Return: as mm_place().
- */
-int mm_bo_validate_locked(struct mm_bo *bo, const struct mm_op *op);
-/* To GTT, when there is no room where it belongs. The same. */
-int mm_bo_validate_fallback_locked(struct mm_bo *bo, const struct mm_op *op);
 
 struct mm_vm {
 	struct vkf_ref ref;            /* its creator's, and one of each buffer that shares @resv */

@@ -16,6 +16,7 @@
 #include <time.h>
 #include "bench.h"
 #include "host/sched_host.h"
+#include "mm/bo_place.h"
 #include "mm/vram.h"
 #include "space.h"
 
