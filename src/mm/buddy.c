@@ -3,16 +3,9 @@
 
 #include <errno.h>
 #include "base/env.h"
-#include "mm/print.h"
+#include "mm/buddy_private.h"
 
 #define MAX_SPARE 128
-
-enum { BLOCK_FREE, BLOCK_USED, BLOCK_SPLIT, BLOCK_HOLE };
-
-union mm_buddy_pair {
-	struct mm_buddy_block half[2]; /* lower, upper */
-	union mm_buddy_pair *next;     /* of a spare one */
-};
 
 static union mm_buddy_pair *pair_get(struct mm_buddy *b)
 {
@@ -36,14 +29,9 @@ static void pair_put(struct mm_buddy *b, union mm_buddy_pair *pair)
 	b->n_spare++;
 }
 
-static uint64_t order_bytes(const struct mm_buddy *b, unsigned int order)
-{
-	return UINT64_C(1) << (order + b->shift);
-}
-
 static uint64_t block_end(const struct mm_buddy *b, const struct mm_buddy_block *block)
 {
-	return block->offset + order_bytes(b, block->order);
+	return block->offset + mm_buddy_order_bytes(b, block->order);
 }
 
 /* Greatest order of a block not larger, and smallest of one not smaller, than @bytes. */
@@ -56,12 +44,7 @@ static int order_above(const struct mm_buddy *b, uint64_t bytes)
 {
 	int order = order_below(b, bytes);
 
-	return order_bytes(b, (unsigned int)order) < bytes ? order + 1 : order;
-}
-
-static int8_t best_of_halves(const struct mm_buddy_block *block)
-{
-	return VKF_MAX(block->pair->half[0].best, block->pair->half[1].best);
+	return mm_buddy_order_bytes(b, (unsigned int)order) < bytes ? order + 1 : order;
 }
 
 /* What is free in @block has changed: tell the nodes above, of which those up to order @fresh have
@@ -69,7 +52,7 @@ static int8_t best_of_halves(const struct mm_buddy_block *block)
 static void update_above(struct mm_buddy_block *block, unsigned int fresh)
 {
 	for (block = block->parent; block; block = block->parent) {
-		int8_t best = best_of_halves(block);
+		int8_t best = mm_buddy_best_of_halves(block);
 
 		if (best == block->best && block->order > fresh)
 			return;
@@ -97,7 +80,7 @@ static int split(struct mm_buddy *b, struct mm_buddy_block *block)
 	VKF_ASSERT(block->state == BLOCK_FREE && block->order > 0);
 	half_init(&pair->half[0], block, block->offset);
 	half_init(&pair->half[1], block,
-		  block->offset + order_bytes(b, (unsigned int)block->order - 1));
+		  block->offset + mm_buddy_order_bytes(b, (unsigned int)block->order - 1));
 	block->pair = pair;
 	block->state = BLOCK_SPLIT;
 	block->best = (int8_t)(block->order - 1);
@@ -128,7 +111,7 @@ static void mark_used(struct mm_buddy *b, struct mm_buddy_block *block, unsigned
 	block->state = BLOCK_USED;
 	block->best = -1;
 	block->next = NULL;
-	b->n_free -= order_bytes(b, block->order);
+	b->n_free -= mm_buddy_order_bytes(b, block->order);
 	update_above(block, fresh);
 }
 
@@ -137,7 +120,7 @@ static void mark_free(struct mm_buddy *b, struct mm_buddy_block *block)
 	VKF_ASSERT(block->state == BLOCK_USED);
 	block->state = BLOCK_FREE;
 	block->next = NULL;
-	b->n_free += order_bytes(b, block->order);
+	b->n_free += mm_buddy_order_bytes(b, block->order);
 	merge(b, block);
 }
 
@@ -176,7 +159,7 @@ struct place {
 static struct place place_init(const struct mm_buddy *b, const struct mm_buddy_request *req,
 			       int order)
 {
-	uint64_t bytes = order_bytes(b, (unsigned int)order);
+	uint64_t bytes = mm_buddy_order_bytes(b, (unsigned int)order);
 	uint64_t end = req->end ? VKF_MIN(req->end, b->size) : b->size;
 
 	return (struct place){
@@ -271,7 +254,7 @@ int mm_buddy_alloc(struct mm_buddy *b, const struct mm_buddy_request *req,
 		}
 		if (r)
 			break;
-		left -= order_bytes(b, (unsigned int)order);
+		left -= mm_buddy_order_bytes(b, (unsigned int)order);
 		tail = &(*tail)->next;
 	}
 	if (r)
@@ -513,143 +496,4 @@ void mm_buddy_fini(struct mm_buddy *b)
 {
 	VKF_ASSERT(b->n_free == b->size);
 	drop_nodes(b);
-}
-
-/* ------------------------------------------------ seeing */
-
-/* What a check has added up below a node. */
-struct tally {
-	uint64_t free, used, hole;
-};
-
-static const char *check_leaf(const struct mm_buddy *b, const struct mm_buddy_block *block,
-			      struct tally *t)
-{
-	uint64_t bytes = order_bytes(b, block->order);
-
-	if (block->best != (block->state == BLOCK_FREE ? block->order : -1))
-		return "a block's best order is not its own";
-	if ((block->state == BLOCK_HOLE) != (block->offset >= b->size))
-		return "a hole is not beyond the size";
-	t->free += block->state == BLOCK_FREE ? bytes : 0;
-	t->used += block->state == BLOCK_USED ? bytes : 0;
-	t->hole += block->state == BLOCK_HOLE ? bytes : 0;
-	return NULL;
-}
-
-static const char *check_half(const struct mm_buddy *b, const struct mm_buddy_block *block,
-			      unsigned int i)
-{
-	const struct mm_buddy_block *half = &block->pair->half[i];
-
-	if (half->parent != block || half->order + 1 != block->order)
-		return "a half does not belong to its block";
-	if (half->offset != block->offset + i * order_bytes(b, half->order))
-		return "a half is not where it should be";
-	return NULL;
-}
-
-static const char *check_node(const struct mm_buddy *b, const struct mm_buddy_block *block,
-			      struct tally *t)
-{
-	const char *why = NULL;
-
-	if (block->state != BLOCK_SPLIT)
-		return check_leaf(b, block, t);
-	if (block->best != best_of_halves(block))
-		return "a split block's best order is stale";
-	if (block->pair->half[0].state == BLOCK_FREE && block->pair->half[1].state == BLOCK_FREE)
-		return "two free halves are not merged";
-	for (unsigned int i = 0; i < 2 && !why; i++) {
-		why = check_half(b, block, i);
-		if (!why)
-			why = check_node(b, &block->pair->half[i], t);
-	}
-	return why;
-}
-
-const char *mm_buddy_check(const struct mm_buddy *b)
-{
-	struct tally t = { 0 };
-	const char *why = check_node(b, &b->root, &t);
-
-	if (!why && b->n_spare < b->n_kept)
-		why = "fewer pairs are spare than are kept";
-	if (!why && t.free != b->n_free)
-		why = "free blocks do not add up to what is free";
-	if (!why && t.free + t.used != b->size)
-		why = "free and used blocks do not add up to the size";
-	return why;
-}
-
-/* struct report_walk - over free blocks, in order of offset */
-struct report_walk {
-	const struct mm_buddy *b;
-	struct mm_buddy_report *report;
-	uint64_t run, run_end; /* the free run so far, and where it ends */
-};
-
-static void report_free(struct report_walk *w, const struct mm_buddy_block *block)
-{
-	uint64_t bytes = order_bytes(w->b, block->order);
-
-	w->report->n_free[block->order]++;
-	w->report->free += bytes;
-	w->report->largest_block = VKF_MAX(w->report->largest_block, bytes);
-	w->run = block->offset == w->run_end ? w->run + bytes : bytes;
-	w->run_end = block->offset + bytes;
-	w->report->largest_run = VKF_MAX(w->report->largest_run, w->run);
-}
-
-static void report_block(struct report_walk *w, const struct mm_buddy_block *block)
-{
-	if (block->best < 0)
-		return;
-	if (block->state == BLOCK_FREE) {
-		report_free(w, block);
-		return;
-	}
-	report_block(w, &block->pair->half[0]);
-	report_block(w, &block->pair->half[1]);
-}
-
-void mm_buddy_report(const struct mm_buddy *b, struct mm_buddy_report *ret_report)
-{
-	struct report_walk w = { .b = b, .report = ret_report };
-
-	*ret_report = (struct mm_buddy_report){ .n_orders = b->root.order + 1u };
-	report_block(&w, &b->root);
-}
-
-uint64_t mm_buddy_unusable(const struct mm_buddy *b, const struct mm_buddy_report *report,
-			   uint64_t block)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < report->n_orders && order_bytes(b, i) < block; i++)
-		sum += report->n_free[i] << (i + b->shift);
-	return sum;
-}
-
-void mm_buddy_print(const struct mm_buddy *b, struct mm_print *p)
-{
-	struct mm_buddy_report report;
-
-	mm_buddy_report(b, &report);
-	mm_print_row(p, "fragmentation");
-	mm_print_bytes(p, "free", report.free);
-	mm_print_bytes(p, "largest_block", report.largest_block);
-	mm_print_bytes(p, "largest_run", report.largest_run);
-	mm_print_bytes(p, "unusable_for_2mib", mm_buddy_unusable(b, &report, VKF_HUGE_SIZE));
-	mm_print_list(p, "blocks");
-	for (unsigned int i = 0; i < report.n_orders; i++) {
-		if (!report.n_free[i])
-			continue;
-		mm_print_row(p, NULL);
-		mm_print_bytes(p, "size", order_bytes(b, i));
-		mm_print_u64(p, "n", report.n_free[i]);
-		mm_print_end(p);
-	}
-	mm_print_end(p);
-	mm_print_end(p);
 }

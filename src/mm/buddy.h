@@ -26,10 +26,7 @@
 #include <stdint.h>
 #include "base/macro.h"
 
-#define MM_BUDDY_ORDERS 64
-
 union mm_buddy_pair;
-struct mm_print;
 
 /* struct mm_buddy_block - a node; the user of an allocated one reads offset, order and next */
 struct mm_buddy_block {
@@ -44,7 +41,7 @@ struct mm_buddy_block {
 	int8_t best;                 /* greatest order free in it, -1: none */
 };
 
-/* struct mm_buddy - embed it; only buddy.c looks inside */
+/* struct mm_buddy - embed it; only buddy*.c looks inside */
 struct mm_buddy {
 	struct mm_buddy_block root;
 	uint64_t size, n_free;        /* bytes */
@@ -88,9 +85,6 @@ static inline uint64_t mm_buddy_block_size(const struct mm_buddy *b,
 	return UINT64_C(1) << (block->order + b->shift);
 }
 
-/* What does not hold, or NULL. */
-const char *mm_buddy_check(const struct mm_buddy *b);
-
 /* Provide for one mm_buddy_withdraw(). Return: 0 or -ENOMEM. */
 int mm_buddy_keep(struct mm_buddy *b);
 /* What was provided will not be needed. */
@@ -103,22 +97,5 @@ void mm_buddy_unkeep(struct mm_buddy *b);
  */
 struct mm_buddy_block *mm_buddy_withdraw(struct mm_buddy *b, uint64_t offset);
 bool mm_buddy_is_free(const struct mm_buddy *b, uint64_t offset);
-
-/* struct mm_buddy_report - how what is free is cut up; all sizes are in bytes */
-struct mm_buddy_report {
-	uint64_t n_free[MM_BUDDY_ORDERS]; /* free blocks of each order */
-	unsigned int n_orders;            /* that this space can have */
-	uint64_t free;
-	uint64_t largest_block;
-	uint64_t largest_run;             /* free bytes without a gap, of whatever blocks */
-};
-
-/* Walks over all nodes. */
-void mm_buddy_report(const struct mm_buddy *b, struct mm_buddy_report *ret_report);
-/* How much of what is free lies in blocks smaller than @block bytes, a power of two. */
-uint64_t mm_buddy_unusable(const struct mm_buddy *b, const struct mm_buddy_report *report,
-			   uint64_t block);
-/* The report, as fields of the object that is being printed. */
-void mm_buddy_print(const struct mm_buddy *b, struct mm_print *p);
 
 #endif

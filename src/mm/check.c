@@ -13,6 +13,7 @@
 #include "mm/system.h"
 
 #include <errno.h>
+#include "mm/buddy_report.h"
 #include "mm/check.h"
 #include "mm/print.h"
 #include "mm/private.h"

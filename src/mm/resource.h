@@ -22,6 +22,7 @@
 struct mm_bo;
 struct mm_fence;
 struct mm_manager;
+struct mm_print;
 
 struct mm_resource {
 	struct mm_manager *man;        /* NULL: placed nowhere */

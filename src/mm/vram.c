@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/env.h"
+#include "mm/buddy_report.h"
 #include "mm/print.h"
 
 #define NO_BOUND (UINT64_C(1) << 62)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm_fixture.h"
 
-#include "mm/print.h"
+#include "mm/buddy_report.h"
 
 #define PAGE VKF_PAGE_SIZE
 
@@ -308,46 +308,6 @@ static void a_withdrawn_chunk_needs_only_what_was_kept(void **state)
 	fini();
 }
 
-static void the_report_says_how_free_space_is_cut_up(void **state)
-{
-	struct mm_buddy_block *low, *high;
-	struct mm_buddy_report report;
-
-	assert_int_equal(mm_buddy_init(&b, VKF_MIB(12), 12), 0);
-	mm_buddy_report(&b, &report);
-	assert_int_equal(report.free, VKF_MIB(12));
-	assert_int_equal(report.largest_block, VKF_MIB(8));
-	assert_int_equal(report.largest_run, VKF_MIB(12));
-	assert_int_equal(mm_buddy_unusable(&b, &report, VKF_MIB(2)), 0);
-	low = alloc(PAGE, PAGE, false);
-	high = alloc(PAGE, PAGE, true);
-	mm_buddy_report(&b, &report);
-	assert_int_equal(report.free, VKF_MIB(12) - 2 * PAGE);
-	assert_int_equal(report.largest_block, VKF_MIB(4));
-	assert_int_equal(report.largest_run, VKF_MIB(12) - 2 * PAGE);
-	/* 4 KiB to 1 MiB, twice. */
-	assert_int_equal(mm_buddy_unusable(&b, &report, VKF_MIB(2)), 2 * (VKF_MIB(2) - PAGE));
-	assert_int_equal(mm_buddy_unusable(&b, &report, VKF_GIB(1)), report.free);
-	assert_int_equal(report.n_free[0], 2);
-	assert_int_equal(report.n_free[10], 1);
-	mm_buddy_free(&b, low);
-	mm_buddy_free(&b, high);
-	fini();
-}
-
-static void a_full_space_has_nothing_to_report(void **state)
-{
-	struct mm_buddy_report report;
-	struct mm_buddy_block *all;
-
-	assert_int_equal(mm_buddy_init(&b, VKF_MIB(3), 12), 0);
-	all = alloc(VKF_MIB(3), PAGE, true);
-	mm_buddy_report(&b, &report);
-	assert_int_equal(report.free + report.largest_block + report.largest_run, 0);
-	mm_buddy_free(&b, all);
-	fini();
-}
-
 static void assert_one_piece(const struct mm_buddy_block *blocks, uint64_t size)
 {
 	uint64_t next = blocks->offset;
@@ -516,45 +476,6 @@ static void a_leak_dies_at_fini(void **state)
 #endif
 }
 
-static void the_check_sees_what_is_broken(void **state)
-{
-	struct mm_buddy_block *blocks;
-
-	assert_int_equal(mm_buddy_init(&b, VKF_MIB(1), 12), 0);
-	blocks = alloc(PAGE, PAGE, true);
-	b.n_free += PAGE;
-	assert_string_equal(mm_buddy_check(&b), "free blocks do not add up to what is free");
-	b.n_free -= PAGE;
-	b.root.best++;
-	assert_string_equal(mm_buddy_check(&b), "a split block's best order is stale");
-	b.root.best--;
-	blocks->offset += PAGE;
-	assert_string_equal(mm_buddy_check(&b), "a half is not where it should be");
-	blocks->offset -= PAGE;
-	mm_buddy_free(&b, blocks);
-	fini();
-}
-
-static void prints_what_is_free_by_size(void **state)
-{
-	struct mm_buddy_block *blocks;
-	struct mm_print p;
-	char text[400];
-
-	assert_int_equal(mm_buddy_init(&b, 16 * PAGE, 12), 0);
-	blocks = alloc(PAGE, PAGE, true);
-	mm_print_init_json(&p, text, sizeof(text));
-	mm_buddy_print(&b, &p);
-	mm_print_finish(&p);
-	assert_string_equal(text, "{\n"
-		"  \"fragmentation\": {\"free\": 61440, \"largest_block\": 32768, "
-		"\"largest_run\": 61440, \"unusable_for_2mib\": 61440, \"blocks\": ["
-		"{\"size\": 4096, \"n\": 1}, {\"size\": 8192, \"n\": 1}, "
-		"{\"size\": 16384, \"n\": 1}, {\"size\": 32768, \"n\": 1}]}\n}\n");
-	mm_buddy_free(&b, blocks);
-	fini();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -568,16 +489,12 @@ int main(void)
 		cmocka_unit_test(bounds_hold_in_both_directions),
 		cmocka_unit_test(one_piece_keeps_bounds_too),
 		cmocka_unit_test(a_withdrawn_chunk_needs_only_what_was_kept),
-		cmocka_unit_test(the_report_says_how_free_space_is_cut_up),
-		cmocka_unit_test(a_full_space_has_nothing_to_report),
 		cmocka_unit_test(one_piece_is_exactly_as_long_as_asked_for),
 		cmocka_unit_test(one_piece_may_be_made_of_neighbours),
 		cmocka_unit_test(pieces_of_one_page_are_not_one_piece),
 		cmocka_unit_test(out_of_memory_for_nodes_changes_nothing),
 		cmocka_unit_test(no_page_is_given_out_twice_in_any_order_of_alloc_and_free),
 		cmocka_unit_test(a_leak_dies_at_fini),
-		cmocka_unit_test(the_check_sees_what_is_broken),
-		cmocka_unit_test(prints_what_is_free_by_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm_fixture.h"
+#include "mm/buddy_report.h"
 
 static struct mm_bus bus;
 static struct mm_gtt gtt[2];
