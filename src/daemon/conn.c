@@ -314,7 +314,7 @@ void conn_close(struct conn *c)
 
 	trace_end(s, c);
 	if (c->session && c->kind == WIRE_ENGINE) {
-		session_set_engine(c->session, NULL);
+		session_lose_engine(c->session);
 	} else if (c->session) {
 		c->session->conn = NULL;
 		session_end(c->session);

@@ -117,6 +117,8 @@ void session_collect(struct server *s);
 struct session *session_find(struct server *s, uint64_t id, uint64_t token);
 /* What session_wake_engine() tells; -1: there is no engine (any more). */
 void session_set_engine(struct session *session, struct conn *engine);
+/* It has gone before its program. */
+void session_lose_engine(struct session *session);
 int session_open_slot(struct session *session, unsigned int slot);
 void session_cancel(struct session *session, unsigned int slot, uint32_t seq);
 

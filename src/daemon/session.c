@@ -147,6 +147,13 @@ void session_set_engine(struct session *s, struct conn *engine)
 		atomic_store(&session_ctrl(s)->engine, GPU_ENGINE_DEAD);
 }
 
+/* The program may be ending, too, and then has nobody left to tell. */
+void session_lose_engine(struct session *s)
+{
+	session_set_engine(s, NULL);
+	driver_client_engine_lost(s->client);
+}
+
 /* ------------------------------------------------ tasks */
 
 /* The last that a task does: nobody has to wake it any more. */

@@ -141,6 +141,14 @@ void driver_client_gone(struct driver_client *c)
 	machine_client_engine_gone(c->hw);
 }
 
+void driver_client_engine_lost(struct driver_client *c)
+{
+	struct kfd_process *p = atomic_load(&c->kfd);
+
+	if (p)
+		kfd_process_engine_lost(p);
+}
+
 uint64_t driver_client_id(const struct driver_client *c)
 {
 	return c->id;

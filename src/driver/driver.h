@@ -34,6 +34,8 @@ int driver_client_create(struct driver *d, const struct driver_client_config *co
 			 struct driver_client **ret_client);
 /* The address space is gone or going: calls that are still served wait for its engine no longer. */
 void driver_client_gone(struct driver_client *c);
+/* Its engine has ended, and the address space is still there. Not at the same time as the next. */
+void driver_client_engine_lost(struct driver_client *c);
 /* The address space is gone, and no call of it is being served any more: all that it had ends. Waits
  * for whoever looks at it (driver_for_each_client()), and for no engine. */
 void driver_client_destroy(struct driver_client *c);

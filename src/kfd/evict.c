@@ -150,6 +150,23 @@ void kfd_evict_userptr(struct kfd_process *p)
 	(void)vkf_work_queue(&p->evict.userptr, evictions(p)->userptr_ns);
 }
 
+/* ------------------------------------------------ no engine */
+
+static void lost_worker(struct vkf_work *work)
+{
+	struct kfd_process *p = vkf_container_of(work, struct kfd_process, evict.lost);
+
+	machine_client_engine_gone(p->mc);
+	vkf_mutex_lock(&p->queue_lock);
+	kfd_engine_lost(p);
+	vkf_mutex_unlock(&p->queue_lock);
+}
+
+void kfd_evict_lost(struct kfd_process *p)
+{
+	(void)vkf_work_queue(&p->evict.lost, 0);
+}
+
 /* ------------------------------------------------ begin and end */
 
 int kfd_evictions_init(struct kfd_evictions *ev)
@@ -210,6 +227,7 @@ int kfd_evict_start(struct kfd_process *p)
 	vkf_work_init(&p->evict.evict, &ev->evict_wq, evict_worker);
 	vkf_work_init(&p->evict.restore, &ev->restore_wq, restore_worker);
 	vkf_work_init(&p->evict.userptr, &ev->evict_wq, userptr_worker);
+	vkf_work_init(&p->evict.lost, &ev->evict_wq, lost_worker);
 	atomic_init(&p->evict.userptr_gone, false);
 	atomic_init(&p->evict.wanted, false);
 	atomic_init(&p->evict.last_restore, vkf_now_ns());
@@ -236,6 +254,7 @@ void kfd_evict_stop(struct kfd_process *p)
 	(void)vkf_work_cancel_sync(&p->evict.evict);
 	(void)vkf_work_cancel_sync(&p->evict.restore);
 	(void)vkf_work_cancel_sync(&p->evict.userptr);
+	(void)vkf_work_cancel_sync(&p->evict.lost);
 }
 
 void kfd_evict_finish(struct kfd_process *p)

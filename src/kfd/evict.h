@@ -55,6 +55,7 @@ struct kfd_evictions {
 /* struct kfd_evict - a process's part */
 struct kfd_evict {
 	struct vkf_work evict, restore, userptr;
+	struct vkf_work lost;          /* its engine has ended */
 	atomic_bool userptr_gone;      /* queues are stopped for it, until @userptr has run */
 	atomic_bool wanted;            /* somebody waits for the fence, and it has not signalled */
 	_Atomic uint64_t last_restore; /* when the last one began, or the process */
@@ -69,6 +70,9 @@ int kfd_evict_start(struct kfd_process *p);
 /* A user page was gone when a queue came there: all queues stop, and run again in a moment, when it may
  * be back. */
 void kfd_evict_userptr(struct kfd_process *p);
+/* Its engine has ended before it: what it has on GPUs is lost, and its events tell, a moment later. Any
+ * task. */
+void kfd_evict_lost(struct kfd_process *p);
 /* It is ending: nothing of an eviction is under way any more, and none begins. With no lock of the
  * process held. */
 void kfd_evict_stop(struct kfd_process *p);

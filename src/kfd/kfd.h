@@ -65,6 +65,10 @@ void kfd_driver_set_procfs(struct kfd_driver *kd, const struct kfd_procfs_ops *o
 /* What is in the file @name ("vram_4711") of a process. Return: how many bytes, or -ENOENT. */
 int kfd_process_file(struct kfd_process *p, const char *name, char *buf, size_t len);
 
+/* Its engine has ended, and nobody told it to: HW_EXCEPTION events of the GPUs that it has queues on, as of
+ * a reset. Any task; waits for nothing. */
+void kfd_process_engine_lost(struct kfd_process *p);
+
 /* GPU @gpu is reset: begin, every process, end. No lock is held. Queues of a process that was there
  * never run again. */
 void kfd_reset_begin(struct kfd_driver *kd, unsigned int gpu);

@@ -43,6 +43,11 @@ void kfd_process_reset(struct kfd_process *p, unsigned int gpu)
 	(void)kfd_events_hw(&p->events, &data);
 }
 
+void kfd_process_engine_lost(struct kfd_process *p)
+{
+	kfd_evict_lost(p);
+}
+
 /* The first GPU that has something at @va. */
 static struct kfd_pdd *pdd_of_address(struct kfd_process *p, uint64_t va) VKF_REQUIRES(p->lock)
 {

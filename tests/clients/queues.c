@@ -5,10 +5,12 @@
  *	queues doorbells RINGS THREADS	rings over idle and busy edges; none may be lost
  *	queues idle N			N queues that have worked, and have nothing to do
  *	queues wait N			N queues that wait for memory to change
+ *	queues lost			a queue whose engine somebody ends
  *
- * The last two say "ready" and go on when their input ends. The exit status is 0 if all
+ * The last three say "ready"; idle and wait go on when their input ends. The exit status is 0 if all
  * that was submitted was done.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -191,6 +193,49 @@ static int wait_long(unsigned int n)
 	return 0;
 }
 
+/* ------------------------------------------------ an engine that is gone */
+
+static int call(unsigned long cmd, void *arg)
+{
+	return bench_os->ioctl(gpus.kfd, cmd, arg);
+}
+
+/* Return: whether it was told. */
+static bool hears_of_reset(uint32_t event)
+{
+	struct kfd_event_data data = { .event_id = event };
+	struct kfd_ioctl_wait_events_args wait = {
+		.events_ptr = (uintptr_t)&data, .num_events = 1, .timeout = TIMEOUT_NS / 1000000
+	};
+
+	return !call(AMDKFD_IOC_WAIT_EVENTS, &wait) &&
+	       wait.wait_result == KFD_IOC_WAIT_RESULT_COMPLETE &&
+	       data.hw_exception_data.gpu_id == gpus.id[0] &&
+	       data.hw_exception_data.reset_cause == 0 && data.hw_exception_data.memory_lost == 1;
+}
+
+static int lost(void)
+{
+	struct kfd_ioctl_create_event_args event = { .event_type = KFD_IOC_EVENT_HW_EXCEPTION };
+	struct kfd_ioctl_update_queue_args update = { .queue_percentage = 0 };
+	int r;
+
+	make_queues(1);
+	all_do(1, 1);
+	if (call(AMDKFD_IOC_CREATE_EVENT, &event))
+		bench_fail("no event");
+	puts("ready");
+	fflush(stdout);
+	if (!hears_of_reset(event.event_id))
+		bench_fail("nobody tells of the engine");
+	update.queue_id = queues[0].id;
+	r = call(AMDKFD_IOC_UPDATE_QUEUE, &update);
+	if (r != -EACCES)
+		bench_fail("a queue that was reset: %d", r);
+	sdma_destroy(&queues[0]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int n = argc > 2 ? (unsigned int)atoi(argv[2]) : 0;
@@ -202,5 +247,7 @@ int main(int argc, char **argv)
 		return idle(n);
 	if (argc == 3 && !strcmp(argv[1], "wait"))
 		return wait_long(n);
-	bench_fail("usage: queues doorbells RINGS THREADS | idle N | wait N");
+	if (argc == 2 && !strcmp(argv[1], "lost"))
+		return lost();
+	bench_fail("usage: queues doorbells RINGS THREADS | idle N | wait N | lost");
 }

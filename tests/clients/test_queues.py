@@ -6,6 +6,7 @@ $VKFD_DOORBELLS says how many are rung (of each kind of engine), 60000 if nothin
 """
 
 import os
+import signal
 import time
 
 import support
@@ -67,6 +68,14 @@ class Queues(support.VkfdTest):
         self.assertEqual(process.stdout.readline(), "ready\n")
         engine, what = self.engine(), " ".join(map(str, args))
         support.wait_until(lambda: self.rate(engine, what) <= limit, f"no more than {limit} switches")
+        status, _, err = self.finish(process, text="")
+        self.assertEqual((status, err), (0, ""))
+
+    def test_a_program_hears_that_its_engine_has_ended(self):
+        process = self.popen([support.VKFD, "run", "--", QUEUES, "lost"],
+                             stdin=support.subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        os.kill(int(self.engine()[0]), signal.SIGKILL)
         status, _, err = self.finish(process, text="")
         self.assertEqual((status, err), (0, ""))
 
