@@ -42,8 +42,9 @@ struct proc {
 	struct machine_regions regions;
 	struct machine_client *mc;
 	struct kfd_process *p;
-	struct vkf_task *engine;
+	struct vkf_task *engine, *irq_task;
 	bool ends, deaf, rung;
+	bool irq[N_GPUS];      /* raised, and not taken yet */
 	uint64_t work[N_GPUS], done[N_GPUS];
 	bool inside[N_GPUS];   /* executes a packet */
 	bool with_gws[N_GPUS]; /* and had GWS when it began */
@@ -61,6 +62,7 @@ static struct {
 	struct kfd_driver *driver;
 	struct proc procs[MAX_PROCS];
 	unsigned int n, vmids;
+	bool slow_irqs;
 } w;
 
 /* ------------------------------------------------ engines */
@@ -150,9 +152,7 @@ static void look(struct proc *pr)
 
 static void answer(struct proc *pr, unsigned int gpu)
 {
-	struct gpu_irq irq = { .type = GPU_IRQ_SHARE, .gpu = gpu };
 	enum gpu_share share;
-	char line[192];
 	uint32_t word;
 
 	if (!pr->grant[gpu])
@@ -166,8 +166,33 @@ static void answer(struct proc *pr, unsigned int gpu)
 	pr->answer[gpu] = word;
 	atomic_store(&pr->regions.ctrl->vm[gpu].answer, word);
 	vkf_point("answered");
-	if (barred(pr, gpu))
-		kfd_interrupt(pr->p, &irq, line, sizeof(line));
+	if (!barred(pr, gpu))
+		return;
+	pr->irq[gpu] = true;
+	vkf_unpark(pr->irq_task);
+}
+
+/* Interrupts come when they come; most at once. */
+static void irq_main(void *arg)
+{
+	struct proc *pr = arg;
+
+	while (!pr->ends) {
+		char line[192];
+
+		if (!pr->irq[0] && !pr->irq[1])
+			vkf_park(VKF_FOREVER);
+		if (sim_random(w.sim, 20) == 0)
+			vkf_sleep_ns(sim_random(w.sim, w.slow_irqs ? 8 * MS : 50 * US), false);
+		for (unsigned int i = 0; i < N_GPUS; i++) {
+			struct gpu_irq irq = { .type = GPU_IRQ_SHARE, .gpu = i };
+
+			if (!pr->irq[i])
+				continue;
+			pr->irq[i] = false;
+			kfd_interrupt(pr->p, &irq, line, sizeof(line));
+		}
+	}
 }
 
 static bool step(struct proc *pr)
@@ -306,6 +331,7 @@ static void open_proc(struct proc *pr, int32_t pid)
 	memset(pr->regions.pt, 0, PT_TABLES * GPU_PT_TABLE_BYTES);
 	assert_int_equal(machine_client_create(w.machine, &pr->regions, &pr->mc), 0);
 	assert_int_equal(kfd_process_create(w.driver, pr->mc, pid, &pr->p), 0);
+	assert_int_equal(vkf_spawn("irq", irq_main, pr, &pr->irq_task), 0);
 	assert_int_equal(vkf_spawn("engine", engine_main, pr, &pr->engine), 0);
 }
 
@@ -318,6 +344,8 @@ static void close_proc(struct proc *pr)
 	wake(pr);
 	vkf_join(pr->engine);
 	pr->engine = NULL;
+	vkf_unpark(pr->irq_task);
+	vkf_join(pr->irq_task);
 	atomic_store(&pr->regions.ctrl->engine, GPU_ENGINE_DEAD);
 	kfd_process_destroy(pr->p);
 	pr->p = NULL;
@@ -719,6 +747,7 @@ static void nobody_is_forgotten(void **state)
 
 		open_world(seed, 2 + (unsigned int)(seed % (MAX_PROCS - 1)),
 			   1 + (unsigned int)(seed % 3));
+		w.slow_irqs = seed % 2;
 		for (unsigned int i = 0; i < w.n; i++)
 			assert_int_equal(vkf_spawn("changer", changer_task, &w.procs[i], &tasks[i]),
 					 0);
