@@ -21,7 +21,8 @@ void kfd_events_init(struct kfd_events *ev)
 {
 	vkf_mutex_init(&ev->lock, VKF_RANK_EVENT);
 	vkf_handles_init(&ev->signals, 1, KFD_FIRST_NONSIGNAL_EVENT);
-	vkf_handles_init(&ev->others, KFD_FIRST_NONSIGNAL_EVENT, UINT32_MAX);
+	vkf_handles_init(&ev->others, KFD_FIRST_NONSIGNAL_EVENT,
+			 KFD_FIRST_NONSIGNAL_EVENT + KFD_MAX_NONSIGNAL_EVENTS);
 }
 
 static void free_table(struct vkf_handles *table)

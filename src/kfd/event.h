@@ -25,6 +25,8 @@ struct mm_bo;
 struct vkf_call;
 
 #define KFD_FIRST_NONSIGNAL_EVENT 0x40000000u
+/* Of one process, ENOSPC beyond. The kernel's limit is what 31 bits can name. */
+#define KFD_MAX_NONSIGNAL_EVENTS 65536u
 
 /* struct kfd_event - protected by the events' lock */
 struct kfd_event {

@@ -43,6 +43,18 @@ static void others_count_from_0x40000000_and_have_no_page(void **state)
 	}
 }
 
+static void no_program_has_more_than_65536_others(void **state)
+{
+	struct kfd_ioctl_create_event_args a;
+	struct prog p;
+
+	prog_start(&p);
+	for (uint32_t i = 0; i < 65536; i++)
+		assert_int_equal(event(&p, KFD_IOC_EVENT_MEMORY, true), 0x40000000 + i);
+	assert_int_equal(create(&p, 0, KFD_IOC_EVENT_HW_EXCEPTION, &a), -ENOSPC);
+	assert_int_equal(create(&p, 0, KFD_IOC_EVENT_SIGNAL, &a), 0);
+}
+
 static void the_lowest_free_id_is_used_again(void **state)
 {
 	struct kfd_ioctl_destroy_event_args destroy = { .event_id = 2 };
@@ -195,6 +207,7 @@ static void a_refused_event_takes_no_id(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(signals_count_from_1_and_are_slots),
 	cmocka_unit_test(others_count_from_0x40000000_and_have_no_page),
+	cmocka_unit_test(no_program_has_more_than_65536_others),
 	cmocka_unit_test(the_lowest_free_id_is_used_again),
 	cmocka_unit_test(without_a_page_there_are_255),
 	cmocka_unit_test(with_a_page_there_are_4095),
