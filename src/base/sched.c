@@ -89,6 +89,11 @@ uint64_t vkf_now_ns(void)
 	return sched_ops->now_ns();
 }
 
+uint64_t vkf_boot_ns(void)
+{
+	return sched_ops->boot_ns ? sched_ops->boot_ns() : vkf_now_ns();
+}
+
 void vkf_park(uint64_t deadline_ns)
 {
 	sched_ops->park(deadline_ns);

@@ -50,6 +50,8 @@ struct vkf_sched_ops {
 	struct vkf_task *(*current)(void);
 	/* Monotonic nanoseconds. */
 	uint64_t (*now_ns)(void);
+	/* The same, but it goes on while the machine is suspended. NULL: it never is. */
+	uint64_t (*boot_ns)(void);
 	/* Sleep until unpark() or @deadline_ns (absolute; VKF_FOREVER: none). */
 	void (*park)(uint64_t deadline_ns);
 	void (*unpark)(struct vkf_task *task);
@@ -70,6 +72,8 @@ bool vkf_sched_installed(void);
 
 struct vkf_task *vkf_current(void);
 uint64_t vkf_now_ns(void);
+/* To be told to programs, which compare it with CLOCK_BOOTTIME; all else is by vkf_now_ns(). */
+uint64_t vkf_boot_ns(void);
 void vkf_park(uint64_t deadline_ns);
 /* The same; until then a report says that this task waits for @waits_for in @waits_in. */
 void vkf_park_in(const char *waits_in, const void *waits_for, uint64_t deadline_ns);

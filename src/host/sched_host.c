@@ -69,12 +69,22 @@ static struct vkf_task *host_current(void)
 	return &host_self()->task;
 }
 
-static uint64_t host_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+static uint64_t host_now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+static uint64_t host_boot_ns(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
 }
 
 static void host_park(uint64_t deadline_ns)
@@ -182,6 +192,7 @@ static void host_join(struct vkf_task *task)
 static const struct vkf_sched_ops host_ops = {
 	.current = host_current,
 	.now_ns = host_now_ns,
+	.boot_ns = host_boot_ns,
 	.park = host_park,
 	.unpark = host_unpark,
 	.relax = host_relax,

@@ -6,7 +6,7 @@
  * DOC: Tasks as threads
  *
  * The back end of base/sched.h for a real machine: a task is a pthread, time is
- * CLOCK_MONOTONIC, parking is a private futex.
+ * CLOCK_MONOTONIC (CLOCK_BOOTTIME for programs to read), parking is a private futex.
  *
  * A thread that vkf_spawn() did not make is a task as well, from its first call
  * to its end; nobody may keep its vkf_task longer. Spawned threads have a small

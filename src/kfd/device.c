@@ -24,7 +24,7 @@ int kfd_get_clock_counters(struct kfd_process *p, struct vkf_call *call, void *a
 	args->gpu_clock_counter =
 		kfd_pdd_by_id(p, args->gpu_id) ? machine_gpu_clock(p->driver->machine) : 0;
 	args->cpu_clock_counter = vkf_now_ns();
-	args->system_clock_counter = vkf_now_ns();
+	args->system_clock_counter = vkf_boot_ns();
 	args->system_clock_freq = 1000000000;
 	return 0;
 }

@@ -122,13 +122,13 @@ static struct kfd_gpu *gpu_of(struct kfd_process *p, unsigned int gpu)
 void kfd_smi_queue_eviction(struct kfd_process *p, unsigned int gpu, enum kfd_evict_trigger trigger)
 {
 	tell(gpu_of(p, gpu), p->pid, KFD_SMI_EVENT_QUEUE_EVICTION, "%" PRIu64 " -%d %x %d\n",
-	     vkf_now_ns(), p->pid, p->pdds[gpu].gpu_id, trigger);
+	     vkf_boot_ns(), p->pid, p->pdds[gpu].gpu_id, trigger);
 }
 
 void kfd_smi_queue_restore(struct kfd_process *p, unsigned int gpu, bool again)
 {
 	tell(gpu_of(p, gpu), p->pid, KFD_SMI_EVENT_QUEUE_RESTORE, "%" PRIu64 " -%d %x %c\n",
-	     vkf_now_ns(), p->pid, p->pdds[gpu].gpu_id, again ? 'R' : '0');
+	     vkf_boot_ns(), p->pid, p->pdds[gpu].gpu_id, again ? 'R' : '0');
 }
 
 /* The kernel tells everybody. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory policy, clocks, scratch, trap handler, tiling, XNACK */
 #include <errno.h>
+#include <time.h>
 #include "kfd_calls.h"
 
 static int set_policy(struct prog *p, uint32_t gpu_id, uint32_t def, uint32_t alt, uint64_t base,
@@ -43,9 +44,18 @@ static void on_gfx8_the_aperture_is_checked(void **state)
 	assert_int_equal(set_policy(&p, p.gpu[0], 1, 0, 0x10000, 0ull - 0x10000), -EINVAL);
 }
 
+static uint64_t boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static void clocks_advance(void **state)
 {
 	struct kfd_ioctl_get_clock_counters_args a = { 0 }, b = { 0 };
+	uint64_t before = boot_ns();
 	struct prog p;
 
 	prog_open(&p);
@@ -58,6 +68,7 @@ static void clocks_advance(void **state)
 	assert_true(b.cpu_clock_counter > a.cpu_clock_counter);
 	assert_true(b.system_clock_counter > a.system_clock_counter);
 	assert_int_equal(b.system_clock_freq, 1000000000);
+	assert_in_range(b.system_clock_counter, before, boot_ns());
 }
 
 static void an_unknown_gpu_has_no_clock_and_that_is_fine(void **state)

@@ -10,6 +10,8 @@
 
 #include "base/call.h"
 #include "base/env.h"
+#include "base/sched.h"
+#include "kfd/device.h"
 #include "kfd/kfd.h"
 #include "kfd/process.h"
 #include "kfd/smi.h"
@@ -225,6 +227,43 @@ static void the_text_is_the_kernels(void **state)
 	kfd_smi_close(l.smi);
 }
 
+static struct vkf_task task;
+
+static struct vkf_task *this_task(void)
+{
+	return &task;
+}
+
+static uint64_t now(void)
+{
+	return 1000;
+}
+
+static uint64_t since_boot(void)
+{
+	return 4444444000;
+}
+
+static void times_go_on_while_the_machine_is_suspended(void **state)
+{
+	const struct vkf_sched_ops ops = { .current = this_task,
+					   .now_ns = now,
+					   .boot_ns = since_boot };
+	struct kfd_ioctl_get_clock_counters_args clocks = { .gpu_id = gpu_ids[0] };
+	struct listener l;
+
+	listen_to(&l, processes[0], 1, ~ALL);
+	vkf_task_init(&task, "test");
+	vkf_sched_set(&ops);
+	kfd_smi_queue_eviction(processes[0], 1, KFD_EVICT_TTM);
+	assert_int_equal(kfd_get_clock_counters(processes[0], NULL, &clocks), 0);
+	vkf_sched_set(NULL);
+	assert_memory_equal(l.last, "9 4444444000 -", 14);
+	assert_int_equal(clocks.system_clock_counter, 4444444000);
+	assert_int_equal(clocks.cpu_clock_counter, 1000);
+	kfd_smi_close(l.smi);
+}
+
 static void a_process_hears_of_others_only_what_concerns_the_gpu(void **state)
 {
 	struct listener l;
@@ -292,6 +331,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_told_before_a_mask_or_without_a_sink,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_text_is_the_kernels, setup, teardown),
+		cmocka_unit_test_setup_teardown(times_go_on_while_the_machine_is_suspended, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(
 			a_process_hears_of_others_only_what_concerns_the_gpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_administrator_hears_of_all_if_he_asks_for_it,
