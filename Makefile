@@ -12,10 +12,12 @@ $(BUILD)/build.ninja:
 	tools/setup build
 	meson setup $(BUILD) --prefix=$(PREFIX)
 
-# Installs what is missing, builds, and runs the first session of the README.
+# Installs what is missing, builds what a program needs (not the tests), and runs the first session
+# of the README.
 demo:
 	tools/setup build clients
-	$(MAKE) all
+	$(MAKE) $(BUILD)/build.ninja
+	ninja -C $(BUILD) vkfd src/shim/libvkfd-shim.so
 	tools/demo $(BUILD)
 
 test:

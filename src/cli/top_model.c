@@ -196,6 +196,8 @@ const char *top_program_state(const struct top_program *p)
 	size_t i;
 	json_t *q;
 
+	if (json_is_true(json_object_get(p->now, "lost")))
+		return "lost";
 	if (json_is_true(json_object_get(p->now, "evicted")))
 		return "evicted";
 	json_array_foreach(json_object_get(p->now, "queue_list"), i, q)

@@ -52,7 +52,7 @@ const char *top_sort_name(enum top_sort sort);
 const struct top_program *top_model_program(const struct top_model *m, int64_t client);
 /* Bytes of VRAM of GPU @gpu. */
 double top_resident(const struct top_program *p, size_t gpu);
-/* "running", "evicted" or "idle". */
+/* "running", "idle", "evicted", or "lost" when it is so for good. */
 const char *top_program_state(const struct top_program *p);
 /* The wait of @p that says most, or NULL. */
 const json_t *top_wait(const struct top_model *m, const struct top_program *p);

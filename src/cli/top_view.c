@@ -261,7 +261,7 @@ static void wait_text(const struct view *v, const struct top_program *p, char *b
 
 	if (owner && owner != p)
 		snprintf(buf, size, "%s of %c %s", what, owner->letter, top_str(owner->now, "comm"));
-	else if (json_is_true(json_object_get(p->now, "evicted")))
+	else if (!strcmp(top_program_state(p), "evicted"))
 		holders_text(v, p, buf, size);
 	else
 		snprintf(buf, size, "%s", w ? what : "-");
@@ -273,7 +273,7 @@ static const char *state_colour(const struct view *v, const char *state)
 	static const struct {
 		const char *state, *colour;
 	} colours[] = { { "running", "\033[32m" }, { "waiting", "\033[33m" },
-			{ "evicted", "\033[35m" }, { "faulted", "\033[31m" },
+			{ "evicted", "\033[35m" }, { "faulted", "\033[31m" }, { "lost", "\033[31m" },
 			{ "stopped", "\033[36m" } };
 
 	for (size_t i = 0; v->screen->colours && i < sizeof(colours) / sizeof(colours[0]); i++)
@@ -416,7 +416,7 @@ static const char *const help[] = {
 	"Qs, PKT/s its queues; packets that they ran, a second",
 	"WAITS FOR what a call of it waits for, and whose; evicted: who has the VRAM",
 	"STATE     running, idle; waiting: for memory to change; evicted: its memory is",
-	"          wanted; stopped: by the program itself; faulted: it is given up",
+	"          wanted; stopped: by the program itself; faulted, lost: it is given up",
 	"",
 	"s  sort programs by memory, packets, evictions or pid",
 	"j k, arrows, page up and down, home, end  scroll programs and queues",

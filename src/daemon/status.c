@@ -129,8 +129,9 @@ static void add_client(void *cookie, const struct driver_client_stat *stat)
 		      stat->n_dmabufs);
 	if (o)
 		json_object_update_new(
-			o, json_pack("{s:I, s:b, s:I, s:I, s:o}", "client", (json_int_t)stat->id,
-				     "evicted", stat->kfd.evicted, "evictions",
+			o, json_pack("{s:I, s:b, s:b, s:I, s:I, s:o}", "client",
+				     (json_int_t)stat->id, "evicted", stat->kfd.evicted, "lost",
+				     stat->kfd.lost, "evictions",
 				     (json_int_t)stat->kfd.n_evictions, "evicted_ms",
 				     (json_int_t)(stat->kfd.evicted_ns / VKF_NSEC_PER_MSEC),
 				     "queue_list", queues));

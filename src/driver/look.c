@@ -77,9 +77,12 @@ static void trace_queue(void *cookie, const struct kfd_queue_stat *stat)
 
 	vkf_trace_queue_create((uint32_t)c->id, stat->id, (uint8_t)stat->gpu, (uint8_t)stat->type,
 			       stat->ring_bytes);
-	if (stat->state == KFD_QUEUE_STOPPED || stat->state == KFD_QUEUE_EVICTED)
-		vkf_trace_queue_stopped((uint32_t)c->id, stat->id,
-					stat->state == KFD_QUEUE_EVICTED);
+	if (stat->state == KFD_QUEUE_STOPPED)
+		vkf_trace_queue_stopped((uint32_t)c->id, stat->id, VKF_TRACE_WHY_PROGRAM);
+	else if (stat->state == KFD_QUEUE_EVICTED)
+		vkf_trace_queue_stopped((uint32_t)c->id, stat->id, VKF_TRACE_WHY_DRIVER);
+	else if (stat->state == KFD_QUEUE_FAULTED)
+		vkf_trace_queue_stopped((uint32_t)c->id, stat->id, VKF_TRACE_WHY_FAULT);
 }
 
 void driver_trace_begin(struct driver *d)

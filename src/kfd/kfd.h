@@ -94,6 +94,7 @@ struct kfd_process_stat {
 	unsigned int n_queues, n_events, n_buffers;
 	unsigned int queues[MACHINE_MAX_GPUS];
 	bool evicted;                    /* the driver keeps its queues stopped, on some GPU at least */
+	bool lost;                       /* for good, on some GPU at least: after a reset, or for poison */
 	uint64_t n_evictions;            /* how often it began to */
 	uint64_t evicted_ns;             /* how long it did, on the GPU where it was longest */
 };

@@ -49,6 +49,7 @@ struct kfd_pdd {
 	struct kfd_queue *gws_queue;   /* changed with both locks held */
 	struct kfd_share share;        /* see share.h */
 	bool has_reset_queue;          /* queues of it were reset; protected by queue_lock */
+	bool lost;                     /* no queue of it runs ever again; protected by queue_lock */
 };
 
 struct kfd_process {

@@ -254,7 +254,9 @@ static void trace_create(const struct kfd_process *p, const struct kfd_queue *q)
 
 	vkf_trace_queue_create(client, q->id, (uint8_t)q->gpu, (uint8_t)q->type, q->ring_bytes);
 	if (!q->running)
-		vkf_trace_queue_stopped(client, q->id, VKF_TRACE_WHY_PROGRAM);
+		vkf_trace_queue_stopped(client, q->id,
+					kfd_queue_active(q) ? VKF_TRACE_WHY_DRIVER :
+							      VKF_TRACE_WHY_PROGRAM);
 }
 
 static int create_locked(struct kfd_process *p, struct kfd_create_queue_args *a,

@@ -75,6 +75,7 @@ void kfd_engine_lost(struct kfd_process *p)
 	for (unsigned int i = 0; i < p->n_pdds; i++) {
 		if (!p->pdds[i].evicted++)
 			p->pdds[i].evicted_since = vkf_now_ns();
+		p->pdds[i].lost = true;
 		kfd_queues_count(p, &p->pdds[i]);
 		if (p->pdds[i].has_reset_queue)
 			tell_reset(p, &p->pdds[i]);
@@ -127,7 +128,8 @@ int kfd_queue_apply(struct kfd_process *p, struct kfd_queue *q)
 	}
 	r = kfd_queues_tell(p, &q->slot, 1, run);
 	if (!run) {
-		told(p, q->id, false, VKF_TRACE_WHY_PROGRAM);
+		told(p, q->id, false,
+		     kfd_queue_active(q) ? VKF_TRACE_WHY_DRIVER : VKF_TRACE_WHY_PROGRAM);
 		kfd_queues_count(p, &p->pdds[q->gpu]);
 	}
 	return r;

@@ -27,6 +27,15 @@ void kfd_reset_end(struct kfd_driver *kd, unsigned int gpu)
 	kfd_smi_reset(kd, gpu, true, "");
 }
 
+static void lose(struct kfd_process *p, struct kfd_pdd *only)
+{
+	vkf_mutex_lock(&p->queue_lock);
+	for (unsigned int i = 0; i < p->n_pdds; i++)
+		if (!only || only == &p->pdds[i])
+			p->pdds[i].lost = true;
+	vkf_mutex_unlock(&p->queue_lock);
+}
+
 void kfd_process_reset(struct kfd_process *p, unsigned int gpu)
 {
 	struct kfd_hsa_hw_exception_data data = {
@@ -37,6 +46,7 @@ void kfd_process_reset(struct kfd_process *p, unsigned int gpu)
 	};
 
 	(void)kfd_process_evict_queues(p, KFD_EVICT_SUSPEND);
+	lose(p, NULL);
 	/* An eviction that is still to come finds the fence signalled, and undoes only itself. */
 	atomic_store(&p->evict.wanted, false);
 	mm_client_evicted(machine_client_mm(p->mc));
@@ -82,5 +92,6 @@ int kfd_process_poison(struct kfd_process *p, uint64_t va, int (*signal)(int32_t
 		return 0;
 	hw.gpu_id = memory.gpu_id = pdd->gpu_id;
 	(void)kfd_queues_evict(p, pdd);
+	lose(p, pdd);
 	return kfd_events_poison(p, &hw, &memory, signal);
 }

@@ -13,7 +13,7 @@ static enum kfd_queue_state state_of(struct kfd_process *p, const struct kfd_que
 		[GPU_QUEUE_WAITS] = KFD_QUEUE_WAITING,
 	};
 
-	if (machine_queue_error(p->mc, q->slot) != GPU_QERR_NONE)
+	if (p->pdds[q->gpu].lost || machine_queue_error(p->mc, q->slot) != GPU_QERR_NONE)
 		return KFD_QUEUE_FAULTED;
 	if (!kfd_queue_active(q))
 		return KFD_QUEUE_STOPPED;
@@ -55,6 +55,7 @@ void kfd_process_evictions(struct kfd_process *p, struct kfd_process_stat *stat)
 		const struct kfd_pdd *pdd = &p->pdds[i];
 
 		stat->evicted = stat->evicted || pdd->evicted;
+		stat->lost = stat->lost || pdd->lost;
 		stat->n_evictions = VKF_MAX(stat->n_evictions, pdd->n_evictions);
 		stat->evicted_ns = VKF_MAX(stat->evicted_ns, evicted_ns(pdd));
 	}

@@ -53,8 +53,12 @@ class Faults(support.VkfdTest):
             for program in there:
                 program.process.stdin.close()
                 program.process.stdin = None
+            clients = driver.status()["clients"]
+            self.assertEqual([c["lost"] for c in clients], [True, True])
+            self.assertEqual({q["state"] for c in clients for q in c["queue_list"]}, {"faulted"})
             self.expect_works(driver)
             after = Busy(driver)
+            self.assertEqual(sorted(c["lost"] for c in driver.status()["clients"]), [False, True, True])
             self.assertEqual(after.end(), (0, "right\n", ""))
             for program in there:
                 self.assertIsNone(program.process.poll())

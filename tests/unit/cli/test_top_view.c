@@ -135,6 +135,20 @@ static void an_evicted_program_waits_for_those_who_have_the_memory(void **state)
 	has(" evicted      0     0   0%  VRAM of A\n");
 }
 
+/* Nobody has to go for it to come back. */
+static void a_program_whose_gpu_was_reset_waits_for_nobody(void **state)
+{
+	static const char sound[] = "'evicted':true,", lost[] = "'lost':true   ,";
+	char *look = strdup(LOOK("1000000", "1", "0", "faulted", ""));
+
+	_Static_assert(sizeof(sound) == sizeof(lost), "one is written over the other");
+	memcpy(strstr(look, sound), lost, sizeof(lost) - 1);
+	frame(NULL, look, plain);
+	free(look);
+	has("B      12 second              20.0   1 lost         0     0   0%  -\n");
+	has("AQL       faulted");
+}
+
 static void programs_are_in_the_order_that_is_asked_for(void **state)
 {
 	struct top_screen screen = { .width = 80, .sort = TOP_BY_PID };
@@ -286,6 +300,7 @@ int main(void)
 		CASE(a_narrow_screen_has_a_bar),
 		CASE(a_wait_says_for_whom),
 		CASE(an_evicted_program_waits_for_those_who_have_the_memory),
+		CASE(a_program_whose_gpu_was_reset_waits_for_nobody),
 		CASE(programs_are_in_the_order_that_is_asked_for),
 		CASE(no_frame_is_larger_than_its_screen),
 		CASE(programs_and_queues_are_one_list),
