@@ -96,12 +96,16 @@ static int perform(struct kfd_mem *mem, struct plan *plan, bool all)
 
 int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd)
 {
-	struct plan plan;
-	int r;
+	struct mm_pte_attr attr;
+	int r = reach(p, mem, pdd, &attr);
 
-	plan.n = plan.seen = 0;
-	r = plan_gpu(p, mem, pdd, 0, &plan);
-	return r ? r : perform(mem, &plan, false);
+	VKF_ASSERT(!mem->aql);
+	if (!r)
+		r = mm_vm_map(pdd->vm, mem->bo, (vkf_gpuva){ mem->va }, &attr,
+			      &mem->on[pdd->gpu].map[0]);
+	if (!r)
+		mem->n_mapped++;
+	return r;
 }
 
 static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
@@ -126,7 +130,8 @@ static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
 	return 0;
 }
 
-/* A mapping that a queue lives on stays. */
+/* What a queue lives on stays, and so does the other half of it: the kernel counts the queues of both
+ * together (amdgpu_bo_va.queue_refcount of Linux 6.12). */
 static int unmap_one(struct kfd_mem *mem, unsigned int gpu)
 {
 	struct mm_mapping **map = mem->on[gpu].map;
@@ -137,11 +142,9 @@ static int unmap_one(struct kfd_mem *mem, unsigned int gpu)
 	for (unsigned int half = 0; half < 2; half++) {
 		if (map[half] && mm_mapping_in_use(map[half]))
 			return -EBUSY;
-		r = unmap_half(mem, gpu, half);
-		if (r)
-			return r;
 	}
-	return 0;
+	r = unmap_half(mem, gpu, 0);
+	return r ? r : unmap_half(mem, gpu, 1);
 }
 
 void kfd_mem_forget_unmaps(struct kfd_mem *mem)

@@ -60,7 +60,7 @@ int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
 int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg);
 /* Drop the fences of unmapping. */
 void kfd_mem_forget_unmaps(struct kfd_mem *mem);
-/* All of @mem's mappings on @pdd that are missing, as far as it gets. */
+/* A buffer of our own, which is not mapped on @pdd yet. Return: as mm_vm_map(). */
 int kfd_mem_map(struct kfd_process *p, struct kfd_mem *mem, struct kfd_pdd *pdd);
 
 #endif

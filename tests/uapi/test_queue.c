@@ -445,6 +445,27 @@ static void a_new_ring_is_held_and_the_old_one_let_go(void **state)
 	assert_int_equal(unmap_one(&p, second, 0), 0);
 }
 
+static void a_ring_in_one_half_of_a_buffer_keeps_the_other(void **state)
+{
+	struct user_queue q;
+	struct prog p;
+	uint64_t twice;
+
+	prog_start(&p);
+	queue_prepare(&p, 0, SDMA, 10, &q);
+	assert_int_equal(queue_create(&p, &q), 0);
+	assert_int_equal(alloc_mem(&p, 0, VA(20), 2 * RING_BYTES, F_GTT | F_WRITE | F_AQL, &twice,
+				   NULL), 0);
+	assert_int_equal(map_one(&p, twice, 0), 0);
+	assert_int_equal(update(&p, 0, VA(20) + RING_BYTES, RING_BYTES, 100), 0);
+	assert_int_equal(unmap_one(&p, twice, 0), -EBUSY);
+	assert_int_equal(update(&p, 0, VA(20), RING_BYTES, 100), 0);
+	assert_int_equal(unmap_one(&p, twice, 0), -EBUSY);
+	assert_int_equal(queue_destroy(&p, 0), 0);
+	assert_int_equal(unmap_one(&p, twice, 0), 0);
+	assert_int_equal(free_mem(&p, twice), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(ids_count_from_0_across_gpus),
 	cmocka_unit_test(doorbells_follow_the_engines),
@@ -467,6 +488,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(destroying_an_unknown_queue_is_invalid),
 	cmocka_unit_test(updates_are_checked_alike),
 	cmocka_unit_test(a_new_ring_is_held_and_the_old_one_let_go),
+	cmocka_unit_test(a_ring_in_one_half_of_a_buffer_keeps_the_other),
 };
 
 UAPI_MAIN(tests)
