@@ -6,6 +6,7 @@
 #include "gpu/signal.h"
 #include "gpu/vmem.h"
 #include "spec/aql.h"
+#include "spec/pm4.h"
 
 #define SLOT_WORDS (AQL_SLOT_BYTES / 4)
 #define N_DEPS     5
@@ -170,10 +171,27 @@ static int (*const run_type[])(struct gpu_worker *w, struct gpu_queue *q, const 
 	[AQL_TYPE_BARRIER_OR] = run_barrier,
 };
 
+/* Before there were vendor packets, a slot could hold PM4 packets instead of one of AQL's. */
+static bool holds_pm4(const struct gpu_queue *q, const uint32_t *p)
+{
+	return q->dialect && !q->dialect->gfx9_packets && pm4_header_get_type(p) == PM4_TYPE_3;
+}
+
+static int run_slot(struct gpu_worker *w, struct gpu_queue *q)
+{
+	if (!q->depth) {
+		q->ib[0] = (struct gpu_ib){ .va = slot_va(q, q->rptr), .words = SLOT_WORDS };
+		q->depth = 1;
+	}
+	return gpu_pm4_step(w, q);
+}
+
 static int run(struct gpu_worker *w, struct gpu_queue *q, const uint32_t *p)
 {
 	uint32_t type = aql_header_get_type(p);
 
+	if (holds_pm4(q, p))
+		return run_slot(w, q);
 	if (!VKF_IS_ALIGNED(aql_header_get_completion(p), (uint64_t)8))
 		return bad(w, p, AQL_ERROR_PACKET);
 	return (type < VKF_ARRAY_SIZE(run_type) ? run_type[type] : run_unknown)(w, q, p);
@@ -213,7 +231,7 @@ static int complete(struct gpu_worker *w, struct gpu_queue *q, uint64_t slot, co
 	uint32_t header = p[0];
 	int e;
 
-	e = complete_signal(w, q, aql_header_get_completion(p));
+	e = complete_signal(w, q, holds_pm4(q, p) ? 0 : aql_header_get_completion(p));
 	q->depth = 0;
 	q->done = 0;
 	q->start_ts = 0;

@@ -10,6 +10,10 @@
  * wake-up. Packets run and complete in order, so the barrier bit always holds; a
  * shader engine that overlaps them will have to wait for it here.
  *
+ * On gfx8 a slot may hold PM4 packets instead, sixteen words of them: there are no
+ * vendor packets to name an indirect buffer. When they have run, the slot is over like
+ * any other.
+ *
  * The pointers of a queue that ROCr made lie in an amd_queue_t; it is recognised by
  * their distance, and then its profiling bit and queue_inactive_signal are
  * respected. Of other queues all packets get timestamps.

@@ -19,6 +19,14 @@ static void make_slot(struct fuzz_rng *rng, uint8_t *slot)
 	}
 	if (header == 2u << 16)
 		q[4] = fuzz_next(rng) % 5;
+	if (n % 64 == 9) { /* gfx8's: padding, a jump, packets of one word */
+		header = 0xc0031000;
+		q[2] = (uint64_t)0xc0023f00 << 32;
+		q[3] = fuzz_next(rng) % 8 ? 0x14000 : fuzz_address(rng);
+		for (i = 4; i < 8; i++)
+			q[i] = UINT64_C(0x8000000080000000);
+		q[4] = (q[4] & ~UINT64_C(0xffffffff)) | fuzz_next(rng) % 32;
+	}
 	memcpy(slot, q, 64);
 	memcpy(slot, &header, 4);
 }

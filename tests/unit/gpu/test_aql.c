@@ -461,6 +461,45 @@ static void test_unknown_types_are_refused(void **state)
 	expect_refused(fx, 0xff, 32);
 }
 
+/* As ROCr asks a gfx8 GPU to run a buffer: padding, the jump, and what ends the slot. */
+static void put_pm4_slot(struct fixture *fx, uint32_t ib_words)
+{
+	const uint32_t slot[16] = { P_NOP(5), [5] = P_IB(FX_VA(FX_IB), ib_words), P_HEADER(0x49, 7),
+				    0x700 };
+
+	memcpy(fx->arena + FX_RING, slot, sizeof(slot));
+	*fx_u64(fx, FX_WPTR) = 1;
+}
+
+static void test_a_slot_of_gfx8_may_hold_pm4(void **state)
+{
+	const uint32_t ib[] = { P_WRITE(5, FX_VA(FX_DATA), 1), 7,
+				P_WAIT(3, FX_VA(FX_DATA + 8), 1, 1) };
+	struct fixture *fx = *state;
+
+	fx->ctrl->vm[0].dialect = GPU_DIALECT_GFX8;
+	fx_queue(fx, GPU_QUEUE_AQL);
+	memcpy(fx->arena + FX_IB, ib, sizeof(ib));
+	put_pm4_slot(fx, 12);
+	assert_int_equal(fx_run(fx), GPU_STEP_WAITING);
+	assert_int_equal(*fx_words(fx, FX_DATA), 7);
+	assert_int_equal(*fx_u64(fx, FX_RPTR), 0);
+	*fx_words(fx, FX_DATA + 8) = 1;
+	assert_int_equal(fx_run(fx), 0);
+	fx_expect_no_irq(fx);
+	assert_int_equal(*fx_u64(fx, FX_RPTR), 1);
+	assert_int_equal(*fx_words(fx, FX_RING) & 0xff, 1);
+}
+
+static void test_a_slot_of_gfx9_holds_no_pm4(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx_queue(fx, GPU_QUEUE_AQL);
+	put_pm4_slot(fx, 0);
+	expect_refused(fx, P_NOP(5), 0x100);
+}
+
 static void test_unknown_vendor_formats_are_refused(void **state)
 {
 	struct fixture *fx = *state;
@@ -580,6 +619,8 @@ int main(void)
 		FX_TEST(test_a_dispatch_is_checked_before_its_code_is_looked_at),
 		FX_TEST(test_an_agent_dispatch_is_refused),
 		FX_TEST(test_unknown_types_are_refused),
+		FX_TEST(test_a_slot_of_gfx9_holds_no_pm4),
+		FX_TEST(test_a_slot_of_gfx8_may_hold_pm4),
 		FX_TEST(test_unknown_vendor_formats_are_refused),
 		FX_TEST(test_an_unknown_condition_is_refused),
 		FX_TEST(test_misaligned_signals_are_refused),
