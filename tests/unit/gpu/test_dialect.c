@@ -184,6 +184,7 @@ static void test_an_aql_queue_is_the_same_everywhere(void **state)
 	fx->ctrl->vm[0].dialect = GPU_DIALECT_GFX8;
 	cq = fx_queue(fx, GPU_QUEUE_AQL);
 	*fx_words(fx, FX_RING) = 3;
+	*fx_u64(fx, FX_RPTR) = UINT64_MAX;
 	*fx_u64(fx, FX_WPTR) = 1;
 	assert_int_equal(fx_run(fx), 0);
 	assert_int_equal(*fx_u64(fx, FX_RPTR), 1);
