@@ -167,6 +167,12 @@ void kfd_evict_lost(struct kfd_process *p)
 	(void)vkf_work_queue(&p->evict.lost, 0);
 }
 
+/* machine_client_set_lost(): called with any lock held. */
+static void engine_lost(void *cookie)
+{
+	kfd_evict_lost(cookie);
+}
+
 /* ------------------------------------------------ begin and end */
 
 int kfd_evictions_init(struct kfd_evictions *ev)
@@ -232,6 +238,7 @@ int kfd_evict_start(struct kfd_process *p)
 	atomic_init(&p->evict.wanted, false);
 	atomic_init(&p->evict.last_restore, vkf_now_ns());
 	machine_client_set_evict(p->mc, evict_wanted, p);
+	machine_client_set_lost(p->mc, engine_lost, p);
 	/* Its memory may have been wanted while it had nothing that runs. */
 	if (mm_client_is_evicted(machine_client_mm(p->mc))) {
 		(void)kfd_queues_evict(p, NULL);
@@ -250,6 +257,7 @@ static bool evict_at_the_end(void *cookie)
 void kfd_evict_stop(struct kfd_process *p)
 {
 	machine_client_set_evict(p->mc, evict_at_the_end, NULL);
+	machine_client_set_lost(p->mc, NULL, NULL);
 	/* In this order: an eviction queues a restore. */
 	(void)vkf_work_cancel_sync(&p->evict.evict);
 	(void)vkf_work_cancel_sync(&p->evict.restore);

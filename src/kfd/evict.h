@@ -55,7 +55,7 @@ struct kfd_evictions {
 /* struct kfd_evict - a process's part */
 struct kfd_evict {
 	struct vkf_work evict, restore, userptr;
-	struct vkf_work lost;          /* its engine has ended */
+	struct vkf_work lost;          /* its engine has ended, or was given up by who could not tell it so */
 	atomic_bool userptr_gone;      /* queues are stopped for it, until @userptr has run */
 	atomic_bool wanted;            /* somebody waits for the fence, and it has not signalled */
 	_Atomic uint64_t last_restore; /* when the last one began, or the process */

@@ -39,6 +39,8 @@ struct machine_client {
 	struct vkf_mutex evict_lock; /* rank DEVICE; protects the next two, and is held for the call */
 	bool (*evict)(void *cookie);
 	void *evict_cookie;
+	void (*lost)(void *cookie); /* protected by @evict_lock, as the next */
+	void *lost_cookie;
 	uint32_t irq_rptr; /* the interrupt task's; the control block has a copy for the engine */
 	atomic_bool engine_gone; /* set once */
 	struct machine_trace trace;
@@ -112,6 +114,23 @@ static bool wait_worker(struct machine_client *mc, unsigned int i, uint64_t seq)
 	return true;
 }
 
+/* Its queues are stopped now, which no call will say. */
+static void tell_lost(struct machine_client *mc)
+{
+	vkf_mutex_lock(&mc->evict_lock);
+	if (mc->lost)
+		mc->lost(mc->lost_cookie);
+	vkf_mutex_unlock(&mc->evict_lock);
+}
+
+void machine_client_set_lost(struct machine_client *mc, void (*lost)(void *cookie), void *cookie)
+{
+	vkf_mutex_lock(&mc->evict_lock);
+	mc->lost = lost;
+	mc->lost_cookie = cookie;
+	vkf_mutex_unlock(&mc->evict_lock);
+}
+
 /* Each worker that was inside an instruction when the generation moved has left it. */
 static void client_invalidate(void *cookie, unsigned int gpu)
 {
@@ -124,6 +143,7 @@ static void client_invalidate(void *cookie, unsigned int gpu)
 
 		if (seq & 1 && !wait_worker(mc, i, seq)) {
 			abandon_engine(mc);
+			tell_lost(mc);
 			return;
 		}
 	}

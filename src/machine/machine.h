@@ -94,6 +94,11 @@ void machine_client_trace(struct machine_client *mc, unsigned int max);
  * NULL: nobody, nothing runs; waits for a call that is under way.
  */
 void machine_client_set_evict(struct machine_client *mc, bool (*evict)(void *cookie), void *cookie);
+/*
+ * Who is told when the engine is given up by a call that cannot say so: it did not leave an instruction
+ * in time when entries had to go. Called with locks held; must not wait. NULL: nobody; waits as above.
+ */
+void machine_client_set_lost(struct machine_client *mc, void (*lost)(void *cookie), void *cookie);
 struct machine *machine_client_machine(struct machine_client *mc);
 /* The engine sees this VM from now on: GPU @gpu's root table. */
 void machine_client_set_vm(struct machine_client *mc, unsigned int gpu, struct mm_vm *vm);

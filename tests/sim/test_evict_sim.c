@@ -512,6 +512,29 @@ static void without_progress_it_is_a_fault_of_its_gpu(void **state)
 	close_world();
 }
 
+/* ------------------------------------------------ an engine that does not leave an instruction */
+
+/* Whoever waits for that cannot tell the process; but it must be told. */
+static void an_engine_given_up_in_an_invalidation_is_a_reset_for_its_process(void **state)
+{
+	struct proc *pr = &w.procs[0];
+	uint64_t begun;
+
+	open_world(13, 1);
+	pr->engine_deaf = true;
+	atomic_store(&pr->regions.ctrl->worker[0].seq, 1);
+	begun = vkf_now_ns();
+	machine_client_set_vm(pr->mc, 0, NULL);
+	assert_in_range(vkf_now_ns() - begun, 2000 * MS, 2100 * MS);
+	vkf_sleep_ns(MS, false);
+	vkf_mutex_lock(&pr->p->queue_lock);
+	assert_true(pr->p->lost);
+	for (unsigned int i = 0; i < N_QUEUES; i++)
+		assert_false(kfd_queue_by_slot(pr->p, (int)i)->running);
+	vkf_mutex_unlock(&pr->p->queue_lock);
+	close_world();
+}
+
 /* ------------------------------------------------ the end of a process */
 
 static void a_process_that_ends_keeps_nobody_waiting(void **state)
@@ -684,6 +707,7 @@ int main(void)
 		cmocka_unit_test(a_queue_made_while_evicted_waits_for_the_restore),
 		cmocka_unit_test(a_user_page_that_is_gone_stops_all_queues_for_a_millisecond),
 		cmocka_unit_test(without_progress_it_is_a_fault_of_its_gpu),
+		cmocka_unit_test(an_engine_given_up_in_an_invalidation_is_a_reset_for_its_process),
 		cmocka_unit_test(a_process_that_ends_keeps_nobody_waiting),
 		cmocka_unit_test(one_that_does_not_answer_delays_nobody),
 		cmocka_unit_test(two_engines_that_do_not_answer_are_waited_for_at_once),
