@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include "base/env.h"
+#include "mm/client.h"
 #include "machine_sim_priv.h"
 
-#define TRACE_LINES  50
-#define MACHINE_FILE 16384
-#define NAP_NS       UINT64_C(1000)
-#define SECOND_NS    UINT64_C(1000000000)
+#define TRACE_LINES   50
+#define RESTORE_LOOKS 8 /* one restore in so many is followed by a look at page tables */
+#define MACHINE_FILE  16384
+#define NAP_NS        UINT64_C(1000)
+#define LONG_NAP_NS   UINT64_C(1000000)
+#define SECOND_NS     UINT64_C(1000000000)
 
 struct msim *the_msim;
 
@@ -135,8 +138,8 @@ static bool inject_in_restore(struct msim *m)
 
 	if (!msim_chance(m, storms ? 3 : m->config.restore_odds))
 		return false;
-	if (!storms && msim_chance(m, 4))
-		m->restore_storm = vkf_now_ns() + msim_random(m, 3 * SECOND_NS);
+	if (!storms && msim_chance(m, 8))
+		m->restore_storm = vkf_now_ns() + msim_random(m, 2 * SECOND_NS);
 	m->n.refused++;
 	return true;
 }
@@ -226,6 +229,7 @@ void msim_create(struct msim *m, const struct msim_config *config)
 	the_msim = m;
 	vkf_env_set(&env_ops);
 	load_profile(m);
+	msim_vram_create(m);
 	if (driver_create(&m->profile, &m->driver))
 		msim_fail(m, "no driver");
 	driver_usage(m->driver, &m->start);
@@ -280,15 +284,22 @@ void msim_destroy(struct msim *m)
 {
 	the_msim = NULL;
 	vkf_env_set(NULL);
+	msim_vram_destroy(m);
 	sim_destroy(m->sim);
 }
 
 /* ------------------------------------------------ checks */
 
+/* Until *@flag is off; whoever waits for the same may wait for one that does not answer. */
+static void wait_off(const bool *flag)
+{
+	for (uint64_t ns = NAP_NS; *flag; ns = VKF_MIN(2 * ns, LONG_NAP_NS))
+		vkf_sleep_ns(ns, false);
+}
+
 void msim_enter_mm(struct msim *m)
 {
-	while (m->checking)
-		vkf_relax();
+	wait_off(&m->checking);
 	m->n_inside++;
 }
 
@@ -301,9 +312,25 @@ void msim_leave_mm(struct msim *m)
  * for this, so it is kept out only while the check looks. */
 static void enter_mm_from_driver(struct msim *m)
 {
-	while (m->looking)
-		vkf_relax();
+	wait_off(&m->looking);
 	m->n_inside++;
+}
+
+int __real_mm_client_create(struct mm_system *system, const struct mm_client_config *config,
+			    struct mm_client **ret_client);
+int __wrap_mm_client_create(struct mm_system *system, const struct mm_client_config *config,
+			    struct mm_client **ret_client);
+int __wrap_mm_client_create(struct mm_system *system, const struct mm_client_config *config,
+			    struct mm_client **ret_client)
+{
+	int r = __real_mm_client_create(system, config, ret_client);
+	struct msim_process *p;
+
+	vkf_list_for_each(p, &the_msim->processes, link) {
+		if (!r && config->pt_base == p->regions[MSIM_PT].base)
+			p->mm = *ret_client;
+	}
+	return r;
 }
 
 int __real_mm_client_restore(struct mm_client *client);
@@ -316,6 +343,8 @@ int __wrap_mm_client_restore(struct mm_client *client)
 	the_msim->restoring = vkf_current();
 	r = __real_mm_client_restore(client);
 	the_msim->restoring = NULL;
+	if (!r && the_msim->config.check_odds && msim_chance(the_msim, RESTORE_LOOKS))
+		msim_check_vram(the_msim, client);
 	msim_leave_mm(the_msim);
 	return r;
 }
@@ -336,14 +365,14 @@ static void check_now(struct msim *m)
 	m->checking = m->looking = true;
 	if (mm_check(machine_system(driver_machine(m->driver)), why, sizeof(why)))
 		msim_fail(m, "mm_check: %s", why);
+	msim_check_vram(m, NULL);
 	m->checking = m->looking = false;
 	m->n.checks++;
 }
 
 void msim_check(struct msim *m)
 {
-	while (m->checking)
-		vkf_relax();
+	wait_off(&m->checking);
 	m->checking = true;
 	for (uint64_t ns = NAP_NS; m->n_inside; ns = VKF_MIN(ns + ns / 8, SECOND_NS))
 		vkf_sleep_ns(ns, false);

@@ -48,6 +48,7 @@ struct msim_config {
 	/* One in so many; 0: none. Allocations refused, fault points that fire, calls hit by a
 	 * signal. */
 	unsigned int alloc_odds, fault_odds, signal_odds;
+	bool resets;               /* some program resets GPUs */
 	unsigned int restore_odds; /* allocations refused, and fault points, in restores */
 	unsigned int check_odds;   /* one in so many steps stops the world for a check; 0: none */
 	uint64_t max_steps;        /* of the scheduler; 0: no limit */
@@ -57,6 +58,7 @@ struct msim_counts {
 	uint64_t calls, restarts, refused, checks, deaths, faults, accesses;
 	uint64_t stops, lost, resets, batches, smi_lines, flights; /* lost: engines given up */
 	uint64_t evicted, restored, not_restored;                  /* at the end */
+	uint64_t with_evictions; /* of many runs: how many had any */
 };
 
 struct msim {
@@ -75,6 +77,7 @@ struct msim {
 	const struct vkf_task *restoring; /* who brings a process back, NULL: nobody */
 	unsigned int resetting;           /* resets under way */
 	uint64_t restore_storm;           /* until then most restores fail */
+	struct msim_vram *vram;           /* who could reach which page of it */
 	struct machine_usage start;
 	struct mm_system_usage start_system;
 	/* What programs have, or are asking for. */
@@ -124,6 +127,7 @@ struct msim_process {
 	struct sim_region regions[MSIM_N_REGIONS];
 	struct sim_region user;
 	struct driver_client *client;
+	struct mm_client *mm; /* its part of the memory manager, only to know it by */
 	struct driver_file *files[MSIM_MAX_FILES];
 	struct msim_thread threads[MSIM_MAX_THREADS];
 	unsigned int n_threads, n_started;
@@ -132,7 +136,9 @@ struct msim_process {
 	bool mute;              /* counts in msim.n_mute */
 	uint64_t stopped_until; /* SIGSTOP: neither threads nor engine do anything before */
 	uint64_t n_stops;
+	unsigned int n_sigbus;
 	enum msim_reset reset;
+	uint64_t reset_ticket;
 	struct msim_smi smi[MSIM_MAX_SMI];
 	/* the engine */
 	struct gpu_engine *engine;
@@ -140,6 +146,7 @@ struct msim_process {
 	struct vkf_task *engine_task;
 	bool armed;             /* a doorbell's store would wake it */
 	unsigned int n_ringing; /* threads whose store waits to be let through */
+	bool engine_left;       /* its loop */
 	unsigned int grace;     /* how often a killed engine still does something; 0: no end */
 	jmp_buf engine_end;
 	uint64_t *gone; /* a bit for each page of the arena that was given back */
@@ -173,8 +180,16 @@ void msim_stop(struct msim_process *p, uint64_t ns);
 void msim_hold(struct msim_process *p);
 /* The driver has given its engine up. */
 bool msim_engine_is_lost(const struct msim_process *p);
+/* And it does nothing any more. */
+static inline bool msim_engine_has_left(const struct msim_process *p)
+{
+	return p->engine_left;
+}
 /* GPU @gpu is reset: no process that is there now runs anything ever again. */
 void msim_reset_gpu(struct msim *m, unsigned int gpu);
+
+/* SIGBUS, which is counted, and left at that. For driver_poison(). Return: 0. */
+int msim_sigbus(int32_t pid);
 
 /* Return: a descriptor of the process, or a negative errno. */
 int msim_open(struct msim_thread *t, unsigned int major, unsigned int minor);

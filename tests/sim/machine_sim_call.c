@@ -141,9 +141,13 @@ static int call_give_smi(struct vkf_call *call, struct kfd_smi *smi, int *ret_fd
 	struct msim_thread *t = vkf_container_of(call, struct msim_call, call)->thread;
 	struct msim_smi *end = smi_of(t->process, -1);
 	struct driver_file *f;
+	unsigned int n = 0;
 	int r;
 
-	if (!end)
+	for (unsigned int i = 0; i < MSIM_MAX_FILES; i++)
+		n += !t->process->files[i];
+	/* Others may take one each in the meantime. */
+	if (!end || n <= MSIM_MAX_THREADS)
 		return -EMFILE;
 	*end = (struct msim_smi){ .sink = { smi_mask, smi_put }, .fd = MSIM_MAX_FILES };
 	r = driver_open_smi(t->process->client, smi, &f);
@@ -152,9 +156,7 @@ static int call_give_smi(struct vkf_call *call, struct kfd_smi *smi, int *ret_fd
 		return r;
 	}
 	/* From here on it is the file's, and must not be closed by who gave it. */
-	for (end->fd = 0; t->process->files[end->fd]; end->fd++)
-		;
-	t->process->files[end->fd] = f;
+	end->fd = install_file(t, f);
 	kfd_smi_set_sink(smi, &end->sink);
 	*ret_fd = end->fd;
 	return 0;
@@ -254,10 +256,12 @@ static int attempt(struct msim_thread *t, struct driver_file *f, unsigned long c
 {
 	struct msim_call mc = { { &call_ops }, t };
 	struct msim *m = t->process->m;
+	uint64_t begun;
 	int r;
 
 	if (!sleeps)
 		msim_enter_mm(m);
+	begun = vkf_now_ns();
 	vkf_task_clear_interrupt();
 	t->in_call = true;
 	t->signalled_at = 0;
@@ -270,9 +274,8 @@ static int attempt(struct msim_thread *t, struct driver_file *f, unsigned long c
 	if (!sleeps)
 		msim_leave_mm(m);
 	/* Others may not answer, each for as long as the kernel waits for one. */
-	if (!sleeps && vkf_now_ns() - t->call_since > LONGEST_NS)
-		msim_fail(m, "%s: %s took %" PRIu64 " ns", t->name, t->call,
-			  vkf_now_ns() - t->call_since);
+	if (!sleeps && vkf_now_ns() - begun > LONGEST_NS)
+		msim_fail(m, "%s: %s took %" PRIu64 " ns", t->name, t->call, vkf_now_ns() - begun);
 	msim_hold(t->process);
 	return r;
 }

@@ -242,6 +242,7 @@ static void engine_main(void *arg)
 	if (!setjmp(p->engine_end))
 		engine_loop(p);
 	p->armed = false;
+	p->engine_left = true;
 }
 
 void msim_start_engine(struct msim_process *p)
@@ -278,6 +279,7 @@ void msim_ring(struct msim_thread *t, volatile uint64_t *doorbell, uint64_t valu
 	while (p->armed && !p->dying) {
 		vkf_unpark(p->engine_task);
 		vkf_relax();
+		msim_hold(p);
 	}
 	*doorbell = value;
 	p->n_ringing--;

@@ -15,6 +15,10 @@ void msim_enter_mm(struct msim *m);
 void msim_leave_mm(struct msim *m);
 /* From now on, or not any more, @p answers nobody although nobody knows. */
 void msim_set_mute(struct msim_process *p, bool mute);
+/* Pages of VRAM, as the engines would find them. @about_to: whose queues may run next, or NULL. */
+void msim_vram_create(struct msim *m);
+void msim_vram_destroy(struct msim *m);
+void msim_check_vram(struct msim *m, const struct mm_client *about_to);
 /* A killed or an ending process's engine has left its loop when this returns. */
 void msim_end_engine(struct msim_process *p);
 /* @t, which is in a call, has a signal from now on. */

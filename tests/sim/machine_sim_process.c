@@ -319,6 +319,15 @@ static struct msim_process *find_process(struct msim *m, int32_t pid)
 	return NULL;
 }
 
+int msim_sigbus(int32_t pid)
+{
+	struct msim_process *p = find_process(the_msim, pid);
+
+	if (p)
+		p->n_sigbus++;
+	return 0;
+}
+
 static void waker_main(void *arg)
 {
 	struct waker *w = arg;
@@ -327,7 +336,7 @@ static void waker_main(void *arg)
 	while (vkf_now_ns() < w->at)
 		vkf_park(w->at);
 	p = find_process(w->m, w->pid);
-	if (p && !p->dying)
+	if (p && !p->dying && vkf_now_ns() >= p->stopped_until)
 		msim_set_mute(p, false);
 	if (p)
 		wake_all(p);
@@ -344,7 +353,7 @@ void msim_stop(struct msim_process *p, uint64_t ns)
 	msim_trace(p->m, "pid %d is stopped for %" PRIu64 " ns", p->pid, ns);
 	p->m->n.stops++;
 	p->n_stops++;
-	p->stopped_until = w->at;
+	p->stopped_until = VKF_MAX(p->stopped_until, w->at);
 	msim_set_mute(p, true);
 	if (sim_spawn(p->m->sim, "waker", waker_main, w, NULL))
 		msim_fail(p->m, "no memory for a task");
@@ -358,11 +367,13 @@ void msim_hold(struct msim_process *p)
 
 void msim_reset_gpu(struct msim *m, unsigned int gpu)
 {
+	uint64_t ticket = ++m->n.resets;
 	struct msim_process *p;
 
 	msim_trace(m, "GPU %u is reset", gpu);
-	m->n.resets++;
 	vkf_list_for_each(p, &m->processes, link) {
+		if (p->client)
+			p->reset_ticket = ticket;
 		if (p->reset == MSIM_NOT_RESET)
 			p->reset = MSIM_MAYBE_RESET;
 	}
@@ -370,6 +381,10 @@ void msim_reset_gpu(struct msim *m, unsigned int gpu)
 	if (driver_reset_gpu(m->driver, gpu))
 		msim_fail(m, "GPU %u cannot be reset", gpu);
 	m->resetting--;
+	vkf_list_for_each(p, &m->processes, link) {
+		if (p->reset_ticket == ticket)
+			p->reset = MSIM_RESET;
+	}
 	msim_trace(m, "GPU %u was reset", gpu);
 }
 

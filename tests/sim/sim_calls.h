@@ -29,6 +29,8 @@
 #define K_INFO_DMABUF   NR(0x1c, struct kfd_ioctl_get_dmabuf_info_args)
 #define K_IMPORT_DMABUF NR(0x1d, struct kfd_ioctl_import_dmabuf_args)
 #define K_ALLOC_GWS     NR(0x1e, struct kfd_ioctl_alloc_queue_gws_args)
+#define K_SMI           NR(0x1f, struct kfd_ioctl_smi_events_args)
+#define K_CU_MASK       NR(0x1a, struct kfd_ioctl_set_cu_mask_args)
 #define K_AVAILABLE     NR(0x23, struct kfd_ioctl_get_available_memory_args)
 #define K_EXPORT_DMABUF NR(0x24, struct kfd_export_dmabuf_args)
 
@@ -66,7 +68,24 @@ unsigned char *prog_user_memory(const struct prog *pr, const struct prog_buf *b)
 uint64_t prog_signal_va(const struct prog *pr, unsigned int signal);
 bool prog_signal_is_done(const struct prog *pr, const struct prog_flight *f);
 unsigned int prog_copy_packet(uint32_t *w, uint64_t dst, uint64_t src, uint64_t len);
-bool prog_put_sdma(struct prog *pr, struct prog_queue *q, const uint32_t *words, unsigned int n);
+bool prog_is_sdma(const struct prog_queue *q);
+/* Packets into a ring of SDMA or PM4. Return: false when it takes no more. */
+bool prog_put_words(struct prog *pr, struct prog_queue *q, const uint32_t *words, unsigned int n);
+/* What follows a flight's packets, and says that they are done. */
+bool prog_put_completion(struct prog *pr, struct prog_queue *q, unsigned int signal);
+/* A free flight, its signal at 1 and tied to the thread's event; or NULL. */
+struct prog_flight *prog_take_flight(struct prog *pr, struct prog_queue *q);
+/* It was not submitted, or will never be done: nothing is known of what it writes. */
+void prog_forget_flight(struct prog_flight *f);
+/* sim_batch.c */
+void prog_batch_free(struct prog_batch *batch);
+void prog_batch_landed(struct prog *pr, struct prog_batch *batch);
+void prog_batch_lost(struct prog_batch *batch);
+void prog_batch_refill(struct prog *pr, struct prog_batch *batch);
+/* Nothing of the process runs any more, on no GPU; or, when it began in a reset, perhaps. */
+bool prog_is_lost(const struct prog *pr);
+/* Queues of @gpu run, as far as one can know. */
+bool prog_gpu_runs(const struct prog *pr, unsigned int gpu);
 bool prog_put_aql(struct prog *pr, struct prog_queue *q, const uint32_t *packet);
 bool prog_put_store(struct prog *pr, struct prog_queue *q, unsigned int signal, uint32_t value);
 uint64_t prog_signal_value(const struct prog *pr, unsigned int signal);

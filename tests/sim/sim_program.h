@@ -20,7 +20,7 @@
 #define PROG_QUEUES  3
 #define PROG_EVENTS  5
 #define PROG_FLIGHTS 4
-#define PROG_SIGNALS 64 /* one of each flight, and spare ones */
+#define PROG_SIGNALS 64 /* one of each flight, one that may hold it up, and spare ones */
 
 enum prog_kind { PROG_VRAM, PROG_GTT, PROG_USER, PROG_N_KINDS };
 
@@ -40,7 +40,7 @@ struct prog_buf {
 	unsigned int home;
 	uint64_t handle, size, va;
 	unsigned char *cpu;
-	uint32_t mapped, unsynced;     /* a bit for each GPU; where entries may not be written yet */
+	uint32_t mapped, unsynced; /* a bit for each GPU; where entries may not be written yet */
 	unsigned int readers, writers; /* flights that read or write it */
 	struct prog_content content;
 };
@@ -52,7 +52,8 @@ struct prog_queue {
 	struct prog_buf *ring, *pointers, *cwsr, *eop;
 	struct prog_buf bufs[4];
 	uint32_t ring_bytes;
-	uint64_t wptr; /* bytes for SDMA, packets for AQL */
+	uint64_t wptr; /* bytes for SDMA, packets for AQL, words for PM4 */
+	bool has_gws;
 	volatile uint64_t *doorbell;
 	unsigned int n_flights;
 };
@@ -61,6 +62,8 @@ struct prog_queue {
 struct prog_flight {
 	struct prog_queue *q; /* NULL: free */
 	unsigned int signal;
+	unsigned int held; /* the signal that it waits for, or 0 */
+	struct prog_batch *batch;
 	struct prog_buf *src, *dst;
 	uint64_t src_at, dst_at, len;
 };
@@ -97,19 +100,27 @@ struct prog {
 	struct prog_buf signals; /* AQL signals, 64 bytes each */
 	uint32_t done_event, memory_event, hw_event;
 	uint64_t n_patterns;
+	bool told;  /* that the process was lost, or it need not be: that was before it could listen
+		     */
+	int smi_fd; /* plus one; 0: none */
+	unsigned int smi_gpu;
+	uint64_t n_flights; /* landed */
 };
 
 struct prog_config {
 	unsigned int n_steps, n_threads;
 	unsigned int fault_odds; /* one in so many steps makes a GPU or a queue fail, on purpose */
+	unsigned int reset_odds; /* one in so many of these is a reset, of all; 0: none */
 	unsigned int death_odds; /* one in so many steps is the last */
-	uint32_t longest_ms; /* of a wait that nobody need end; 0: an hour */
+	uint32_t longest_ms;     /* of a wait that nobody need end; 0: an hour */
 	bool pressure; /* most buffers are of some megabytes, and want to be in the VRAM of GPU 0 */
 	unsigned int plant_step; /* not 0: a wild store of the program's own at this step */
 };
 
 /* For msim_start(); the thread's @arg is a struct prog_config. */
 void prog_main(struct msim_thread *t);
+/* The same, of a process that only waits for events. */
+void prog_pingpong_main(struct msim_thread *t);
 
 /* The pieces, for tests that have a plan of their own. First, in the first thread: */
 void prog_share(struct msim_process *p);

@@ -11,18 +11,26 @@
 #include "kfd/queue.h"
 #include "sim_calls.h"
 #include "spec/aql.h"
+#include "spec/pm4.h"
 #include "spec/sdma_v4.h"
 #include "spec/tc_op.h"
 
 #define WPTR_OFF AQL_QUEUE_WRITE_ID
 #define RPTR_OFF AQL_QUEUE_READ_ID
+#define MSEC     VKF_NSEC_PER_MSEC
+#define DOUBT_NS (UINT64_C(1000000) * MSEC) /* by then whatever will be done is */
 #define LOST_MS  5000u /* a completion that is not announced within this was lost */
 
 /* ------------------------------------------------ queues */
 
-static bool is_sdma(const struct prog_queue *q)
+bool prog_is_sdma(const struct prog_queue *q)
 {
-	return q->type != KFD_IOC_QUEUE_TYPE_COMPUTE_AQL;
+	return q->type == KFD_IOC_QUEUE_TYPE_SDMA;
+}
+
+static bool is_aql(const struct prog_queue *q)
+{
+	return q->type == KFD_IOC_QUEUE_TYPE_COMPUTE_AQL;
 }
 
 /* Return: 0 with a buffer that the queue's GPU sees, or nothing left. */
@@ -56,7 +64,7 @@ static int queue_alloc_bufs(struct prog *pr, struct prog_queue *q)
 				  VKF_ALIGN_UP(asic->eop_bytes, VKF_PAGE_SIZE) };
 	int r = 0;
 
-	for (unsigned int i = 0; !r && i < (is_sdma(q) ? 2u : 4u); i++)
+	for (unsigned int i = 0; !r && i < (prog_is_sdma(q) ? 2u : 4u); i++)
 		r = queue_buf(pr, &q->bufs[i], q->gpu, size[i]);
 	if (r)
 		queue_free_bufs(pr, q);
@@ -77,7 +85,7 @@ static void queue_args(struct prog *pr, const struct prog_queue *q, struct kfd_c
 		.queue_percentage = 100,
 		.queue_priority = 7,
 	};
-	if (is_sdma(q))
+	if (prog_is_sdma(q))
 		return;
 	a->ctx_save_restore_address = q->cwsr->va;
 	a->ctx_save_restore_size = asic->cwsr_bytes;
@@ -88,7 +96,7 @@ static void queue_args(struct prog *pr, const struct prog_queue *q, struct kfd_c
 
 static void want_sdma(struct prog *pr, const struct prog_queue *q, int n)
 {
-	if (!is_sdma(q))
+	if (!prog_is_sdma(q))
 		return;
 	pr->m->wanted_sdma[q->gpu] += (unsigned int)n;
 	pr->s->wanted_sdma[q->gpu] += (unsigned int)n;
@@ -99,7 +107,7 @@ static bool sdma_is_tight(const struct prog *pr, const struct prog_queue *q)
 {
 	const struct machine_asic *asic = &pr->m->profile.gpus[q->gpu].asic;
 
-	return is_sdma(q) &&
+	return prog_is_sdma(q) &&
 	       pr->m->wanted_sdma[q->gpu] > asic->sdma_engines * asic->sdma_queues_per_engine;
 }
 
@@ -113,26 +121,26 @@ static volatile uint64_t *map_doorbell(struct prog *pr, uint64_t offset)
 	return (volatile uint64_t *)(page + offset % 8192);
 }
 
-/* Slots of an AQL ring are born INVALID; an SDMA ring is whatever was there. */
+/* Slots of an AQL ring are born INVALID; another ring is whatever was there. */
 static void queue_reset_memory(struct prog_queue *q)
 {
 	for (uint64_t i = 0; i < q->ring_bytes; i += AQL_SLOT_BYTES)
-		*(uint32_t *)(q->ring->cpu + i) = is_sdma(q) ? ~0u : AQL_TYPE_INVALID;
+		*(uint32_t *)(q->ring->cpu + i) = is_aql(q) ? AQL_TYPE_INVALID : ~0u;
 	memset(q->pointers->cpu, 0, VKF_PAGE_SIZE);
 	q->wptr = 0;
 }
 
 /* Now and then, if no other queue of the process has it. */
-static void try_gws(struct prog *pr, const struct prog_queue *q, uint32_t id)
+static void try_gws(struct prog *pr, struct prog_queue *q)
 {
-	struct kfd_ioctl_alloc_queue_gws_args args = { .queue_id = id, .num_gws = 1 };
+	struct kfd_ioctl_alloc_queue_gws_args args = { .queue_id = q->id, .num_gws = 1 };
 	int r;
 
-	if (is_sdma(q) || !msim_chance(pr->m, 2) || !pr->m->profile.gpus[q->gpu].asic.num_gws)
+	if (prog_is_sdma(q) || !msim_chance(pr->m, 2) || !pr->m->profile.gpus[q->gpu].asic.num_gws)
 		return;
 	r = msim_ioctl(pr->t, pr->s->kfd, K_ALLOC_GWS, &args);
 	if (r != -EBUSY)
-		(void)prog_expect(pr, "ALLOC_QUEUE_GWS", r, 0, false);
+		q->has_gws = !prog_expect(pr, "ALLOC_QUEUE_GWS", r, 0, false);
 }
 
 int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsigned int gpu)
@@ -163,18 +171,22 @@ int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsi
 		return r;
 	}
 	msim_start_engine(pr->p);
-	try_gws(pr, q, args.queue_id);
 	q->live = true;
-	q->broken = q->stopped = false;
+	q->broken = q->stopped = q->has_gws = false;
 	q->id = args.queue_id;
 	q->n_flights = 0;
 	q->doorbell = map_doorbell(pr, args.doorbell_offset);
 	pr->s->n_queues++;
+	try_gws(pr, q);
 	return 0;
 }
 
-static void forget_flight(struct prog_flight *f)
+void prog_forget_flight(struct prog_flight *f)
 {
+	if (f->batch)
+		prog_batch_lost(f->batch);
+	prog_batch_free(f->batch);
+	f->batch = NULL;
 	if (f->src)
 		f->src->readers--;
 	if (f->dst) {
@@ -185,25 +197,51 @@ static void forget_flight(struct prog_flight *f)
 	f->q = NULL;
 }
 
+/* What was under way has happened, or never will: it may be written over now, where it would have
+ * been. */
+static void overwrite_flight(struct prog *pr, struct prog_flight *f)
+{
+	struct prog_buf *dst = f->dst;
+	uint64_t at = f->dst_at, len = f->len;
+
+	if (f->batch)
+		prog_batch_refill(pr, f->batch);
+	if (dst)
+		prog_fill_range(pr, dst, at, len);
+	if (f->batch) {
+		prog_batch_free(f->batch);
+		f->batch = NULL;
+	}
+	if (dst)
+		dst->writers--;
+	if (f->src)
+		f->src->readers--;
+	f->q->n_flights--;
+	f->q = NULL;
+}
+
+/* One that was given up may still be in the midst of something. */
+static void wait_for_engine(struct prog *pr)
+{
+	while (msim_engine_is_lost(pr->p) && !msim_engine_has_left(pr->p) && !pr->p->dying)
+		vkf_sleep_ns(MSEC, false);
+}
+
 int prog_queue_destroy(struct prog *pr, struct prog_queue *q)
 {
 	struct kfd_ioctl_destroy_queue_args args = { .queue_id = q->id };
 	int r = msim_ioctl(pr->t, pr->s->kfd, K_DESTROY_QUEUE, &args);
 
-	if (prog_expect(pr, "DESTROY_QUEUE", r, 0, false))
+	/* It is gone although its engine has not answered. */
+	if (prog_expect(pr, "DESTROY_QUEUE", r, 0, false) && r != -ETIME)
 		return r;
 	want_sdma(pr, q, -1);
 	q->live = false;
 	pr->s->n_queues--;
-	/* What was under way has happened, or never will: it may be written over now. */
+	wait_for_engine(pr);
 	for (unsigned int i = 0; i < PROG_FLIGHTS; i++) {
-		struct prog_buf *dst = pr->flights[i].dst;
-
-		if (pr->flights[i].q != q)
-			continue;
-		forget_flight(&pr->flights[i]);
-		if (dst)
-			prog_fill(pr, dst);
+		if (pr->flights[i].q == q)
+			overwrite_flight(pr, &pr->flights[i]);
 	}
 	queue_free_bufs(pr, q);
 	return 0;
@@ -231,9 +269,43 @@ static uint64_t queue_rptr(const struct prog_queue *q)
 	return *(volatile uint64_t *)(q->pointers->cpu + RPTR_OFF);
 }
 
+bool prog_is_lost(const struct prog *pr)
+{
+	return pr->p->reset != MSIM_NOT_RESET || msim_engine_is_lost(pr->p);
+}
+
+bool prog_gpu_runs(const struct prog *pr, unsigned int gpu)
+{
+	return pr->s->gpu[gpu] == PROG_GPU_RUNS && !prog_is_lost(pr);
+}
+
 static bool gpu_runs(const struct prog *pr, const struct prog_queue *q)
 {
-	return pr->s->gpu[q->gpu] == PROG_GPU_RUNS;
+	return prog_gpu_runs(pr, q->gpu);
+}
+
+/* What is in the ring, in its own units. */
+static uint64_t queue_used(const struct prog_queue *q)
+{
+	uint64_t used = q->wptr - queue_rptr(q);
+
+	/* The read pointer of PM4 wraps with the ring. */
+	return q->type == KFD_IOC_QUEUE_TYPE_COMPUTE ? used % (q->ring_bytes / 4) : used;
+}
+
+static void let_go(struct prog *pr, struct prog_flight *f)
+{
+	if (f->held)
+		prog_release(pr, f->held, 1);
+	f->held = 0;
+}
+
+static void let_all_go(struct prog *pr, const struct prog_queue *q)
+{
+	for (unsigned int i = 0; i < PROG_FLIGHTS; i++) {
+		if (pr->flights[i].q == q)
+			let_go(pr, &pr->flights[i]);
+	}
 }
 
 /* Wait for room in the ring. False: there will be none. */
@@ -241,7 +313,8 @@ static bool wait_for_room(struct prog *pr, struct prog_queue *q, uint64_t units,
 {
 	uint64_t begun = vkf_now_ns();
 
-	while (q->wptr + units - queue_rptr(q) > capacity) {
+	while (queue_used(q) + units > capacity) {
+		let_all_go(pr, q);
 		if (pr->p->dying || q->broken || q->stopped || !gpu_runs(pr, q))
 			return false;
 		if (vkf_now_ns() - begun > PROG_SETTLE_NS)
@@ -254,16 +327,19 @@ static bool wait_for_room(struct prog *pr, struct prog_queue *q, uint64_t units,
 void prog_ring(struct prog *pr, struct prog_queue *q)
 {
 	*(volatile uint64_t *)(q->pointers->cpu + WPTR_OFF) = q->wptr;
-	msim_ring(pr->t, q->doorbell, is_sdma(q) ? q->wptr : q->wptr - 1);
+	msim_ring(pr->t, q->doorbell, is_aql(q) ? q->wptr - 1 : q->wptr);
 }
 
-bool prog_put_sdma(struct prog *pr, struct prog_queue *q, const uint32_t *words, unsigned int n)
+bool prog_put_words(struct prog *pr, struct prog_queue *q, const uint32_t *words, unsigned int n)
 {
-	if (!wait_for_room(pr, q, n * 4, q->ring_bytes - 4))
+	unsigned int unit = prog_is_sdma(q) ? 4 : 1;
+
+	if (!wait_for_room(pr, q, n * unit, (q->ring_bytes - 4) / 4 * unit))
 		return false;
 	for (unsigned int i = 0; i < n; i++)
-		*(uint32_t *)(q->ring->cpu + (q->wptr + i * 4) % q->ring_bytes) = words[i];
-	q->wptr += n * 4;
+		*(uint32_t *)(q->ring->cpu + (q->wptr * (4 / unit) + i * 4) % q->ring_bytes) =
+			words[i];
+	q->wptr += n * unit;
 	return true;
 }
 
@@ -280,8 +356,7 @@ bool prog_put_aql(struct prog *pr, struct prog_queue *q, const uint32_t *packet)
 	return true;
 }
 
-/* A free flight, its signal at 1 and tied to the thread's event. */
-static struct prog_flight *take_flight(struct prog *pr, struct prog_queue *q)
+struct prog_flight *prog_take_flight(struct prog *pr, struct prog_queue *q)
 {
 	for (unsigned int i = 0; i < PROG_FLIGHTS; i++) {
 		struct prog_flight *f = &pr->flights[i];
@@ -318,6 +393,36 @@ static unsigned int sdma_completion(const struct prog *pr, uint32_t *w, unsigned
 	return (unsigned int)(at + SDMA_V4_TRAP_WORDS - w);
 }
 
+/* The same in PM4: the event's slot, then the signal and the interrupt. */
+static unsigned int pm4_completion(const struct prog *pr, uint32_t *w, unsigned int signal)
+{
+	uint32_t *at = w + PM4_WRITE_DATA_WORDS + 1;
+
+	pm4_header_set_type(w, PM4_TYPE_3);
+	pm4_header_set_op(w, PM4_OP_WRITE_DATA);
+	pm4_header_set_count(w, PM4_WRITE_DATA_WORDS - 1);
+	pm4_write_data_set_dst_sel(w, PM4_SEL_MEMORY);
+	pm4_write_data_set_dst(w, slot_va(pr, pr->done_event));
+	w[PM4_WRITE_DATA_WORDS] = pr->done_event;
+	pm4_header_set_type(at, PM4_TYPE_3);
+	pm4_header_set_op(at, PM4_OP_RELEASE_MEM);
+	pm4_header_set_count(at, PM4_RELEASE_MEM_WORDS - 2);
+	pm4_release_mem_set_data_sel(at, PM4_DATA_64);
+	pm4_release_mem_set_int_sel(at, PM4_INT_CONFIRM);
+	pm4_release_mem_set_addr(at, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE);
+	pm4_release_mem_set_ctx(at, pr->done_event);
+	return PM4_WRITE_DATA_WORDS + 1 + PM4_RELEASE_MEM_WORDS;
+}
+
+bool prog_put_completion(struct prog *pr, struct prog_queue *q, unsigned int signal)
+{
+	uint32_t w[32] = { 0 };
+	unsigned int n =
+		prog_is_sdma(q) ? sdma_completion(pr, w, signal) : pm4_completion(pr, w, signal);
+
+	return prog_put_words(pr, q, w, n);
+}
+
 unsigned int prog_copy_packet(uint32_t *w, uint64_t dst, uint64_t src, uint64_t len)
 {
 	sdma_v4_header_set_op(w, SDMA_V4_OP_COPY);
@@ -331,7 +436,7 @@ struct prog_flight *prog_copy_range(struct prog *pr, struct prog_queue *q, struc
 				    uint64_t dst_at, struct prog_buf *src, uint64_t src_at,
 				    uint64_t len)
 {
-	struct prog_flight *f = take_flight(pr, q);
+	struct prog_flight *f = prog_take_flight(pr, q);
 	uint32_t w[64] = { 0 };
 	unsigned int n;
 
@@ -346,8 +451,8 @@ struct prog_flight *prog_copy_range(struct prog *pr, struct prog_queue *q, struc
 	f->len = len;
 	src->readers++;
 	dst->writers++;
-	if (!prog_put_sdma(pr, q, w, n)) {
-		forget_flight(f);
+	if (!prog_put_words(pr, q, w, n)) {
+		prog_forget_flight(f);
 		return NULL;
 	}
 	msim_trace(pr->m, "copy of %" PRIu64 " on queue %u", len, q->id);
@@ -364,7 +469,7 @@ struct prog_flight *prog_copy(struct prog *pr, struct prog_queue *q, struct prog
 struct prog_flight *prog_barrier(struct prog *pr, struct prog_queue *q,
 				 const struct prog_flight *dep)
 {
-	struct prog_flight *f = take_flight(pr, q);
+	struct prog_flight *f = prog_take_flight(pr, q);
 	uint32_t w[AQL_SLOT_BYTES / 4] = { 0 };
 
 	if (!f)
@@ -374,7 +479,7 @@ struct prog_flight *prog_barrier(struct prog *pr, struct prog_queue *q,
 	if (dep)
 		aql_barrier_set_dep3(w, prog_signal_va(pr, dep->signal));
 	if (!prog_put_aql(pr, q, w)) {
-		forget_flight(f);
+		prog_forget_flight(f);
 		return NULL;
 	}
 	prog_ring(pr, q);
@@ -394,7 +499,7 @@ bool prog_hold(struct prog *pr, struct prog_queue *q, unsigned int signal, uint3
 	sdma_v4_poll_set_mask(w, ~0u);
 	sdma_v4_poll_set_retry(w, SDMA_V4_POLL_FOREVER);
 	*signal_value(pr, signal) = ~(uint64_t)value;
-	return prog_put_sdma(pr, q, w, SDMA_V4_POLL_WORDS);
+	return prog_put_words(pr, q, w, SDMA_V4_POLL_WORDS);
 }
 
 void prog_release(struct prog *pr, unsigned int signal, uint32_t value)
@@ -413,7 +518,14 @@ static void landed(struct prog *pr, struct prog_flight *f)
 
 	if (*signal_value(pr, f->signal))
 		msim_fail(pr->m, "%s: a signal went past zero", pr->t->name);
-	forget_flight(f);
+	pr->n_flights++;
+	pr->m->n.flights++;
+	if (was.batch) {
+		prog_batch_landed(pr, was.batch);
+		prog_batch_free(was.batch);
+		f->batch = NULL;
+	}
+	prog_forget_flight(f);
 	if (!was.dst)
 		return;
 	prog_know_copy(was.dst, was.dst_at, was.src, was.src_at, was.len);
@@ -428,7 +540,7 @@ bool prog_put_store(struct prog *pr, struct prog_queue *q, unsigned int signal, 
 	sdma_v4_header_set_op(w, SDMA_V4_OP_FENCE);
 	sdma_v4_fence_set_addr(w, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE);
 	sdma_v4_fence_set_data(w, value);
-	return prog_put_sdma(pr, q, w, SDMA_V4_FENCE_WORDS);
+	return prog_put_words(pr, q, w, SDMA_V4_FENCE_WORDS);
 }
 
 uint64_t prog_signal_value(const struct prog *pr, unsigned int signal)
@@ -436,30 +548,67 @@ uint64_t prog_signal_value(const struct prog *pr, unsigned int signal)
 	return *signal_value(pr, signal);
 }
 
-/* One look at the event; an interrupt that does not come although the work is done was lost. */
+/* An interrupt that does not come although the work is done was lost. The queue may have been
+ * stopped between the two, and so may the process. */
+static void expect_interrupt(struct prog *pr, const struct prog_flight *f)
+{
+	uint32_t result;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t n_stops = pr->p->n_stops;
+
+		if (prog_wait(pr, &pr->done_event, 1, false, LOST_MS, &result) ||
+		    result == KFD_IOC_WAIT_RESULT_COMPLETE || !gpu_runs(pr, f->q) ||
+		    n_stops != pr->p->n_stops)
+			return;
+	}
+	msim_fail(pr->m, "%s: an interrupt was lost", pr->t->name);
+}
+
+/* One look at the event. */
 static void wait_for_interrupt(struct prog *pr, const struct prog_flight *f)
 {
 	static const uint32_t ms[] = { 0, 1, 20, LOST_MS, 3600 * 1000, UINT32_MAX };
-	/* For ever only where no other thread can stop the GPU under it. */
-	unsigned int n = VKF_ARRAY_SIZE(ms) - (pr->p->n_started > 1);
+	/* For ever only where nobody can stop the GPU under it, and long only where few do. */
+	bool patient = pr->p->n_started == 1 && !pr->p->n_stops;
+	uint64_t n = VKF_ARRAY_SIZE(ms) - (pr->m->config.resets ? 2 : !patient);
 	uint32_t timeout = ms[msim_random(pr->m, n)], result;
 
 	if (prog_wait(pr, &pr->done_event, 1, false, timeout, &result))
 		return;
 	if (result == KFD_IOC_WAIT_RESULT_TIMEOUT && timeout >= LOST_MS && gpu_runs(pr, f->q) &&
 	    prog_signal_is_done(pr, f))
-		msim_fail(pr->m, "%s: an interrupt was lost", pr->t->name);
+		expect_interrupt(pr, f);
+}
+
+/* Whether a flight that is not done never will be. */
+static bool is_hopeless(struct prog *pr, const struct prog_flight *f, uint64_t begun)
+{
+	if (pr->s->gpu[f->q->gpu] == PROG_GPU_STOPPED || pr->p->reset == MSIM_RESET)
+		return true;
+	if (msim_engine_is_lost(pr->p)) {
+		wait_for_engine(pr);
+		return true;
+	}
+	return pr->p->reset == MSIM_MAYBE_RESET && !pr->m->resetting &&
+	       vkf_now_ns() - begun > DOUBT_NS;
 }
 
 bool prog_land(struct prog *pr, struct prog_flight *f)
 {
 	uint64_t begun = vkf_now_ns();
 
+	/* It may be behind others that are held up. */
+	let_all_go(pr, f->q);
 	while (!prog_signal_is_done(pr, f)) {
 		if (pr->p->dying)
 			return false;
-		if (pr->s->gpu[f->q->gpu] == PROG_GPU_STOPPED) {
-			forget_flight(f);
+		if (is_hopeless(pr, f, begun)) {
+			f->q->broken = true;
+			/* What is done after all is no less right. */
+			if (prog_signal_is_done(pr, f))
+				break;
+			prog_forget_flight(f);
 			return false;
 		}
 		if (vkf_now_ns() - begun > PROG_SETTLE_NS)

@@ -6,9 +6,10 @@
  * processes with how many threads, what they do, who runs when, what fails. Seeds
  * run in a child, so that a seed that ends in a crash is named all the same.
  *
- * VKFD_SIM_SEED=n runs one seed and nothing else; VKFD_SIM_SEEDS=n runs the first n
- * instead of the usual number; VKFD_SIM_BENCH=1 prints how fast it goes;
- * VKFD_SIM_PLANT=1 plants a bug, to see that it is found.
+ * VKFD_SIM_SEED=n runs one seed and nothing else; VKFD_SIM_SEEDS=n runs n instead of
+ * the usual number, from VKFD_SIM_FIRST on; VKFD_SIM_BENCH=1 prints how fast it goes;
+ * VKFD_SIM_PLANT=1 plants a bug, to see that it is found; VKFD_SIM_TRACE=file writes
+ * the trace of a run that fails, with VKFD_SIM_EVENTS=1 the driver's events in it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +32,7 @@
 #include "base/hash.h"
 #include "sim_calls.h"
 
-#define N_SEEDS    240
+#define N_SEEDS    400
 #define MAX_SEEDS  1000000
 #define MAX_STEPS  UINT64_C(20000000)
 #define HOUR_MS    (3600u * 1000)
@@ -45,6 +46,7 @@ struct plan {
 	struct prog_config program;
 	const char *sets[5];
 	unsigned int n_processes;
+	bool pingpong; /* one more, that only waits for events */
 };
 
 static const char *const machines[] = { "mi210x2", "mi210x2", "mi210x2", "mi250x",
@@ -63,10 +65,11 @@ static void make_plan(uint64_t seed, struct plan *p)
 {
 	uint64_t d = vkf_hash_u64(seed);
 	bool failures = draw(&d, 2), deaths = draw(&d, 3) == 0;
-	bool evictions = draw(&d, 5);
+	bool evictions = draw(&d, 5), resets = draw(&d, 6) == 0;
 
 	*p = (struct plan){ .n_processes = (evictions ? 3 : 2) +
 					   (unsigned int)draw(&d, evictions ? 4 : 2) };
+	p->pingpong = draw(&d, 3) == 0;
 	p->sets[0] = evictions ? "gpu.vram=32MiB" : "gpu.vram=64MiB";
 	p->sets[1] = "socket.ram=1GiB";
 	p->sets[2] = draw(&d, 4) ? "kfd.map=kernel" : "kfd.map=transactional";
@@ -79,6 +82,8 @@ static void make_plan(uint64_t seed, struct plan *p)
 		.n_sets = 5,
 		.alloc_odds = failures ? 100 : 0,
 		.fault_odds = failures ? 50 : 0,
+		.restore_odds = failures ? 60 : 0,
+		.resets = resets,
 		.signal_odds = 3,
 		.check_odds = 96,
 		.max_steps = MAX_STEPS,
@@ -86,7 +91,8 @@ static void make_plan(uint64_t seed, struct plan *p)
 	p->program = (struct prog_config){
 		.n_steps = 50 + (unsigned int)draw(&d, 100),
 		.n_threads = 1 + (unsigned int)draw(&d, 2),
-		.fault_odds = draw(&d, 2) ? 30 : 0,
+		.fault_odds = draw(&d, 2) ? 12 : 0,
+		.reset_odds = resets ? 3 : 0,
 		.death_odds = deaths ? 100 : 0,
 		.pressure = evictions,
 		/* They change places ten times a second, which is steps. */
@@ -112,6 +118,8 @@ static void run_plan(struct plan *p, struct outcome *ret_outcome, char **ret_tra
 	msim_create(&m, &p->config);
 	for (unsigned int i = 0; i < p->n_processes; i++)
 		msim_start(&m, process_names[i], prog_main, &p->program);
+	if (p->pingpong)
+		msim_start(&m, "ball", prog_pingpong_main, &p->program);
 	msim_run(&m);
 	*ret_outcome = (struct outcome){
 		.hash = sim_trace_hash(m.sim),
@@ -166,6 +174,13 @@ static void add_counts(struct msim_counts *sum, const struct msim_counts *n)
 	sum->checks += n->checks;
 	sum->deaths += n->deaths;
 	sum->faults += n->faults;
+	sum->stops += n->stops;
+	sum->with_evictions += n->evicted > 0;
+	sum->lost += n->lost;
+	sum->resets += n->resets;
+	sum->batches += n->batches;
+	sum->flights += n->flights;
+	sum->smi_lines += n->smi_lines;
 	sum->accesses += n->accesses;
 	sum->evicted += n->evicted;
 	sum->restored += n->restored;
@@ -174,12 +189,14 @@ static void add_counts(struct msim_counts *sum, const struct msim_counts *n)
 
 static void run_seeds(struct board *b, uint64_t n)
 {
-	for (uint64_t seed = 0; seed < n; seed++) {
+	uint64_t first = env_number("VKFD_SIM_FIRST", 0);
+
+	for (uint64_t i = 0; i < n; i++) {
 		struct outcome o;
 
-		b->seed = seed;
-		run_seed(seed, &o, NULL);
-		b->hash[seed] = o.hash;
+		b->seed = first + i;
+		run_seed(b->seed, &o, NULL);
+		b->hash[i] = o.hash;
 		b->steps += o.steps;
 		add_counts(&b->sum, &o.n);
 		b->n_done++;
@@ -266,10 +283,23 @@ static void seeds_pass_and_differ(void **state)
 		assert_in_range(sum->restarts, n / 4, UINT64_MAX);
 		assert_in_range(sum->refused, n / 2, UINT64_MAX);
 		assert_in_range(sum->deaths, n / 20, UINT64_MAX);
-		assert_in_range(sum->faults, n / 20, UINT64_MAX);
-		assert_in_range(sum->evicted, n / 2, UINT64_MAX);
-		assert_in_range(sum->restored, n / 2, UINT64_MAX);
+		assert_in_range(sum->faults, n / 4, UINT64_MAX);
+		assert_in_range(sum->stops, n / 2, UINT64_MAX);
+		assert_in_range(sum->lost, n / 200, UINT64_MAX);
+		assert_in_range(sum->resets, n / 50, UINT64_MAX);
+		assert_in_range(sum->batches, 4 * n, UINT64_MAX);
+		assert_in_range(sum->flights, 10 * n, UINT64_MAX);
+		assert_in_range(sum->smi_lines, n, UINT64_MAX);
+		assert_in_range(sum->not_restored, n, UINT64_MAX);
+		assert_in_range(sum->evicted, 10 * n, UINT64_MAX);
+		assert_in_range(sum->restored, 10 * n, UINT64_MAX);
+		assert_in_range(sum->with_evictions, n / 2, n);
 	}
+	print_message("%" PRIu64 " stops, %" PRIu64 " engines given up, %" PRIu64
+		      " resets, %" PRIu64 " batches, %" PRIu64 " flights landed, %" PRIu64
+		      " SMI lines, %" PRIu64 " with evictions\n",
+		      sum->stops, sum->lost, sum->resets, sum->batches, sum->flights,
+		      sum->smi_lines, sum->with_evictions);
 	print_message("%" PRIu64 " seeds: %" PRIu64 " calls, %" PRIu64 " restarts, %" PRIu64
 		      " refusals, %" PRIu64 " faults, %" PRIu64 " deaths, %" PRIu64
 		      " accesses of engines, %" PRIu64 " checks; %" PRIu64 " evictions, %" PRIu64
