@@ -180,7 +180,7 @@ double gpus_tick_ns(struct gpus *g)
 	struct kfd_ioctl_get_clock_counters_args args = { .gpu_id = g->id[0] };
 
 	call(g->kfd, AMDKFD_IOC_GET_CLOCK_COUNTERS, &args, "clock counters");
-	return (double)args.system_clock_counter / (double)args.gpu_clock_counter;
+	return (double)args.cpu_clock_counter / (double)args.gpu_clock_counter;
 }
 
 /* ------------------------------------------------ the cycle */
