@@ -17,7 +17,7 @@
 #include "stub_engine.h"
 
 #define PAGE   4096
-#define ROUNDS 20000
+#define ROUNDS 6000
 
 static void *volatile bad = (void *)8;
 
