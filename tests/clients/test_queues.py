@@ -60,10 +60,10 @@ class Queues(support.VkfdTest):
               "a second")
         return n / took
 
-    def watched(self, *args, limit):
+    def watched(self, *args, limit, options=()):
         """The engine is switched to @limit times a second at most, once the program is ready: it
         lingers, pauses grow, and under load that takes a while."""
-        process = self.popen([support.VKFD, "run", "--", QUEUES, *args],
+        process = self.popen([support.VKFD, "run", *options, "--", QUEUES, *args],
                              stdin=support.subprocess.PIPE)
         self.assertEqual(process.stdout.readline(), "ready\n")
         engine, what = self.engine(), " ".join(map(str, args))
@@ -81,6 +81,9 @@ class Queues(support.VkfdTest):
 
     def test_64_idle_queues_cost_nothing(self):
         self.watched("idle", 64, limit=0)
+
+    def test_64_idle_queues_of_a_thread_cost_nothing(self):
+        self.watched("idle", 64, limit=0, options=("--engine", "thread"))
 
     def test_a_queue_that_waits_is_looked_at_now_and_then(self):
         # Each look is a switch to the engine; and one away from it, should somebody want its CPU.
