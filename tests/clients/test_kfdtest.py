@@ -32,7 +32,7 @@ import support
 
 KFDTEST = os.environ.get("KFDTEST") or os.environ.get("VKFD_KFDTEST", "")
 LISTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kfdtest")
-MACHINES = ["mi210x2", "mi100x4", "vega10-smallbar"]
+MACHINES = ["mi210x2", "mi100x4", "vega10-smallbar", "fiji"]
 ENGINES = ["process", "thread"]
 VERDICTS = ["pass", "fail", "skip", "never"]
 # What runs in one program: the cases that execute nothing on the GPU. Some fill all of system memory
