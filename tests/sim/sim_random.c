@@ -181,6 +181,8 @@ void prog_main(struct msim_thread *t)
 		prog_end(pr);
 	if (!p->dying)
 		check_stat(pr);
+	for (unsigned int i = 0; i < PROG_FLIGHTS; i++)
+		prog_batch_free(pr->flights[i].batch);
 	for (unsigned int i = 0; i < PROG_BUFS; i++)
 		prog_forget(&pr->bufs[i]);
 	free(pr);
