@@ -393,25 +393,27 @@ static unsigned int sdma_completion(const struct prog *pr, uint32_t *w, unsigned
 	return (unsigned int)(at + SDMA_V4_TRAP_WORDS - w);
 }
 
-/* The same in PM4: the event's slot, then the signal and the interrupt. */
+static void pm4_release(uint32_t *w, uint32_t data_sel, uint64_t addr, uint64_t data)
+{
+	pm4_header_set_type(w, PM4_TYPE_3);
+	pm4_header_set_op(w, PM4_OP_RELEASE_MEM);
+	pm4_header_set_count(w, PM4_RELEASE_MEM_WORDS - 2);
+	pm4_release_mem_set_data_sel(w, data_sel);
+	pm4_release_mem_set_addr(w, addr);
+	pm4_release_mem_set_data(w, data);
+}
+
+/* The same in PM4. The slot comes after the signal: another queue's interrupt may take it at once.
+ */
 static unsigned int pm4_completion(const struct prog *pr, uint32_t *w, unsigned int signal)
 {
-	uint32_t *at = w + PM4_WRITE_DATA_WORDS + 1;
+	uint32_t *at = w + PM4_RELEASE_MEM_WORDS;
 
-	pm4_header_set_type(w, PM4_TYPE_3);
-	pm4_header_set_op(w, PM4_OP_WRITE_DATA);
-	pm4_header_set_count(w, PM4_WRITE_DATA_WORDS - 1);
-	pm4_write_data_set_dst_sel(w, PM4_SEL_MEMORY);
-	pm4_write_data_set_dst(w, slot_va(pr, pr->done_event));
-	w[PM4_WRITE_DATA_WORDS] = pr->done_event;
-	pm4_header_set_type(at, PM4_TYPE_3);
-	pm4_header_set_op(at, PM4_OP_RELEASE_MEM);
-	pm4_header_set_count(at, PM4_RELEASE_MEM_WORDS - 2);
-	pm4_release_mem_set_data_sel(at, PM4_DATA_64);
+	pm4_release(w, PM4_DATA_64, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE, 0);
+	pm4_release(at, PM4_DATA_32, slot_va(pr, pr->done_event), pr->done_event);
 	pm4_release_mem_set_int_sel(at, PM4_INT_CONFIRM);
-	pm4_release_mem_set_addr(at, prog_signal_va(pr, signal) + AQL_SIGNAL_VALUE);
 	pm4_release_mem_set_ctx(at, pr->done_event);
-	return PM4_WRITE_DATA_WORDS + 1 + PM4_RELEASE_MEM_WORDS;
+	return 2 * PM4_RELEASE_MEM_WORDS;
 }
 
 bool prog_put_completion(struct prog *pr, struct prog_queue *q, unsigned int signal)
