@@ -22,6 +22,16 @@ struct targets {
 	uint32_t few[MACHINE_MAX_GPUS];
 };
 
+/* MAP and UNMAP have the same block, and the first one's names are used for both. */
+#define SAME(field)                                                                                \
+	_Static_assert(offsetof(struct kfd_ioctl_map_memory_to_gpu_args, field) ==                 \
+			       offsetof(struct kfd_ioctl_unmap_memory_from_gpu_args, field),       \
+		       #field)
+SAME(handle);
+SAME(device_ids_array_ptr);
+SAME(n_devices);
+SAME(n_success);
+
 /* struct plan - what a call is to map */
 struct plan {
 	unsigned int n, n_done;
@@ -130,8 +140,8 @@ static int unmap_half(struct kfd_mem *mem, unsigned int gpu, unsigned int half)
 	return 0;
 }
 
-/* What a queue lives on stays, and so does the other half of it: the kernel counts the queues of both
- * together (amdgpu_bo_va.queue_refcount of Linux 6.12). */
+/* What a queue lives on stays, and so does the other half of it: the kernel counts the queues of
+ * both together (amdgpu_bo_va.queue_refcount of Linux 6.12). */
 static int unmap_one(struct kfd_mem *mem, unsigned int gpu)
 {
 	struct mm_mapping **map = mem->on[gpu].map;
@@ -280,23 +290,7 @@ static int map_locked(struct kfd_process *p, struct kfd_ioctl_map_memory_to_gpu_
 			   &args->n_success);
 }
 
-int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
-{
-	struct kfd_ioctl_map_memory_to_gpu_args *args = arg;
-	struct targets t;
-	int r;
-
-	r = targets_init(&t, call, args->device_ids_array_ptr, args->n_devices, args->n_success);
-	if (r)
-		return r;
-	vkf_mutex_lock(&p->lock);
-	r = map_locked(p, args, &t);
-	vkf_mutex_unlock(&p->lock);
-	targets_fini(&t);
-	return r;
-}
-
-static int unmap_locked(struct kfd_process *p, struct kfd_ioctl_unmap_memory_from_gpu_args *args,
+static int unmap_locked(struct kfd_process *p, struct kfd_ioctl_map_memory_to_gpu_args *args,
 			const struct targets *t)
 {
 	struct kfd_pdd *pdd = kfd_pdd_by_id(p, kfd_handle_gpu(args->handle));
@@ -318,9 +312,13 @@ static int unmap_locked(struct kfd_process *p, struct kfd_ioctl_unmap_memory_fro
 	return sync_all(mem, true);
 }
 
-int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
+/* Decode what MAP and UNMAP have in common, and have @fn do it. */
+static int for_targets(struct kfd_process *p, struct vkf_call *call,
+		       struct kfd_ioctl_map_memory_to_gpu_args *args,
+		       int (*fn)(struct kfd_process *p,
+				 struct kfd_ioctl_map_memory_to_gpu_args *args,
+				 const struct targets *t))
 {
-	struct kfd_ioctl_unmap_memory_from_gpu_args *args = arg;
 	struct targets t;
 	int r;
 
@@ -328,8 +326,18 @@ int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
 	if (r)
 		return r;
 	vkf_mutex_lock(&p->lock);
-	r = unmap_locked(p, args, &t);
+	r = fn(p, args, &t);
 	vkf_mutex_unlock(&p->lock);
 	targets_fini(&t);
 	return r;
+}
+
+int kfd_map_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
+{
+	return for_targets(p, call, arg, map_locked);
+}
+
+int kfd_unmap_memory(struct kfd_process *p, struct vkf_call *call, void *arg)
+{
+	return for_targets(p, call, arg, unmap_locked);
 }
