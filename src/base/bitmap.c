@@ -38,12 +38,3 @@ unsigned int vkf_bitmap_next_set(const uint64_t *map, unsigned int n, unsigned i
 	}
 	return i * 64 + __builtin_ctzll(word);
 }
-
-unsigned int vkf_bitmap_count(const uint64_t *map, unsigned int n)
-{
-	unsigned int i, count = 0;
-
-	for (i = 0; i < VKF_BITMAP_WORDS(n); i++)
-		count += __builtin_popcountll(bitmap_word(map, n, i));
-	return count;
-}

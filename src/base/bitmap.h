@@ -30,6 +30,5 @@ static inline void vkf_bit_clear(uint64_t *map, unsigned int bit)
 unsigned int vkf_bitmap_first_zero(const uint64_t *map, unsigned int n);
 /* The lowest set bit >= @from below @n, or @n. */
 unsigned int vkf_bitmap_next_set(const uint64_t *map, unsigned int n, unsigned int from);
-unsigned int vkf_bitmap_count(const uint64_t *map, unsigned int n);
 
 #endif

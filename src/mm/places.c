@@ -25,7 +25,7 @@ struct mm_places mm_places_of(enum mm_domain domain)
 	return (struct mm_places){ .n = 1, .place = { { .domain = (uint8_t)domain } } };
 }
 
-struct mm_manager *mm_places_manager(const struct mm_bo *bo, enum mm_domain domain)
+static struct mm_manager *manager(const struct mm_bo *bo, enum mm_domain domain)
 {
 	switch (domain) {
 	case MM_DOMAIN_VRAM:
@@ -47,7 +47,7 @@ bool mm_places_hold(const struct mm_places *places, const struct mm_bo *bo, bool
 	for (unsigned int i = 0; i < places->n; i++) {
 		const struct mm_place *p = &places->place[i];
 
-		if (!left_out(p, force) && bo->res.man == mm_places_manager(bo, p->domain))
+		if (!left_out(p, force) && bo->res.man == manager(bo, p->domain))
 			return true;
 	}
 	return false;
@@ -59,7 +59,7 @@ static int alloc_in(const struct mm_bo *bo, enum mm_domain domain, const struct 
 {
 	static const struct mm_placement anyhow;
 	const struct mm_placement *how = domain == MM_DOMAIN_VRAM ? &bo->placement : &anyhow;
-	struct mm_manager *man = mm_places_manager(bo, domain);
+	struct mm_manager *man = manager(bo, domain);
 	int r;
 
 	if (!force)

@@ -41,7 +41,6 @@ struct mm_places {
 bool mm_places_valid(const struct mm_places *places);
 /* That one only. */
 struct mm_places mm_places_of(enum mm_domain domain);
-struct mm_manager *mm_places_manager(const struct mm_bo *bo, enum mm_domain domain);
 
 /* Whether @bo is in one of them already; @force: the second time. Its reservation is held. */
 bool mm_places_hold(const struct mm_places *places, const struct mm_bo *bo, bool force);

@@ -141,20 +141,6 @@ void mm_resource_touch(struct mm_resource *res)
 	vkf_mutex_unlock(&res->man->lock);
 }
 
-void mm_resource_set_bulk(struct mm_resource *res, struct mm_lru_bulk *bulk)
-{
-	vkf_mutex_lock(&res->man->lock);
-	mm_lru_set_bulk(&res->man->lru, &res->lru, bulk);
-	vkf_mutex_unlock(&res->man->lock);
-}
-
-void mm_manager_touch_bulk(struct mm_manager *man, struct mm_lru_bulk *bulk)
-{
-	vkf_mutex_lock(&man->lock);
-	mm_lru_touch_bulk(&man->lru, bulk);
-	vkf_mutex_unlock(&man->lock);
-}
-
 bool mm_resource_is_within(const struct mm_resource *res, const struct mm_placement *placement)
 {
 	const struct mm_buddy_block *block = res->blocks;

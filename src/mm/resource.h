@@ -95,9 +95,6 @@ void mm_resource_make_evictable(struct mm_resource *res, struct mm_bo *bo,
 				enum mm_lru_priority priority);
 void mm_resource_make_unevictable(struct mm_resource *res);
 void mm_resource_touch(struct mm_resource *res);
-/* See mm_lru_set_bulk() and mm_lru_touch_bulk(). @bulk is of the resource's manager, or NULL. */
-void mm_resource_set_bulk(struct mm_resource *res, struct mm_lru_bulk *bulk);
-void mm_manager_touch_bulk(struct mm_manager *man, struct mm_lru_bulk *bulk);
 
 /* struct mm_walk - a walk through the addresses of a resource, neighbours joined */
 struct mm_walk {

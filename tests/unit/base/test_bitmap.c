@@ -8,16 +8,14 @@
 /* The slow twin: one bool for each bit. */
 static void assert_equals_twin(const uint64_t *map, const bool *twin, unsigned int n)
 {
-	unsigned int i, count = 0, zero = n, from = rnd(n + 2), set = n;
+	unsigned int i, zero = n, from = rnd(n + 2), set = n;
 
 	for (i = n; i-- > 0;) {
-		count += twin[i];
 		if (!twin[i])
 			zero = i;
 		if (twin[i] && i >= from)
 			set = i;
 	}
-	assert_int_equal(vkf_bitmap_count(map, n), count);
 	assert_int_equal(vkf_bitmap_first_zero(map, n), zero);
 	assert_int_equal(vkf_bitmap_next_set(map, n, from), set);
 }
@@ -52,14 +50,12 @@ static void full_and_empty_maps_give_the_size(void **state)
 	assert_int_equal(vkf_bitmap_first_zero(full, 128), 128);
 	assert_int_equal(vkf_bitmap_first_zero(full, 65), 65);
 	assert_int_equal(vkf_bitmap_next_set(empty, 128, 0), 128);
-	assert_int_equal(vkf_bitmap_count(full, 127), 127);
 }
 
 static void a_map_of_no_bits_is_never_read(void **state)
 {
 	assert_int_equal(vkf_bitmap_first_zero(NULL, 0), 0);
 	assert_int_equal(vkf_bitmap_next_set(NULL, 0, 0), 0);
-	assert_int_equal(vkf_bitmap_count(NULL, 0), 0);
 }
 
 int main(void)
