@@ -7,134 +7,7 @@
 #include "base/trace.h"
 #include "mm/private.h"
 #include "mm/pt_evict.h"
-
-#define FEW_RUNS 3
-
-/* struct run - entries of one table that follow one another, and so does what they hold */
-struct run {
-	struct mm_pt *pt;
-	struct mm_pt_words *words; /* once committed: of @pt, which a later update may copy */
-	uint64_t entry, link; /* of the first; a leaf's grow by what an entry spans. 0: cleared */
-	uint16_t first, n;
-	bool is_early; /* in a table that nothing leads to yet */
-};
-
-/* struct copy - a directory that is replaced by a changed copy of itself */
-struct copy {
-	struct mm_pt *pt;
-	struct mm_pt_body body; /* the new one; once committed, the old one */
-	struct mm_pt_words *to; /* once committed: of the new one */
-	struct copy *next;
-};
-
-struct mm_pt_update {
-	struct mm_paging_job job;
-	struct mm_pt_tree *tree;
-	struct mm_pt *new, *dying; /* tables made, and left empty or replaced */
-	struct copy *copies;
-	bool invalidates; /* something was in use before that is not any more */
-	size_t n_runs, room;
-	struct run *runs; /* @few, or allocated */
-	struct run few[FEW_RUNS];
-};
-
-_Static_assert(offsetof(struct mm_pt_update, job.fence) == 0, "freed as what its fence is");
-
-/* ------------------------------------------------ execution */
-
-/* From one entry of a run to the next; what leads to no memory says the same everywhere. */
-static uint64_t step_of(const struct mm_pt *pt, uint64_t entry)
-{
-	return pte_gfx9_get_valid(entry) ? mm_pte_span(pt->level) : 0;
-}
-
-static void write_run(const struct run *run)
-{
-	uint64_t step = step_of(run->pt, run->entry);
-	struct mm_pt_words *words = run->words;
-
-	for (unsigned int i = 0; i < run->n; i++) {
-		unsigned int slot = run->first + i;
-
-		if (run->entry)
-			atomic_store_explicit(&words->link[slot], run->link + i * step,
-					      memory_order_relaxed);
-		atomic_store_explicit(&words->entry[slot], run->entry + i * step,
-				      memory_order_release);
-	}
-}
-
-static void write_runs(const struct mm_pt_update *u, bool early)
-{
-	for (size_t i = 0; i < u->n_runs; i++) {
-		if (u->runs[i].is_early == early)
-			write_run(&u->runs[i]);
-	}
-}
-
-static void copy_words(const struct copy *copy)
-{
-	struct mm_pt_words *from = copy->body.words, *to = copy->to;
-
-	for (unsigned int i = 0; i < MM_PT_SLOTS; i++) {
-		uint64_t entry = atomic_load_explicit(&from->entry[i], memory_order_relaxed);
-
-		if (!entry)
-			continue;
-		atomic_store_explicit(&to->link[i],
-				      atomic_load_explicit(&from->link[i], memory_order_relaxed),
-				      memory_order_relaxed);
-		atomic_store_explicit(&to->entry[i], entry, memory_order_relaxed);
-	}
-}
-
-/* The bodies that @u has: the old ones, full, or the new ones, empty. */
-static void free_copies(struct mm_pt_update *u, bool full)
-{
-	while (u->copies) {
-		struct copy *next = u->copies->next;
-
-		if (full)
-			mm_pt_body_clear(&u->copies->body);
-		mm_pt_body_free(u->tree, &u->copies->body);
-		vkf_free(u->copies);
-		u->copies = next;
-	}
-}
-
-static void free_tables(struct mm_pt_update *u, struct mm_pt *tables)
-{
-	while (tables) {
-		struct mm_pt *next = tables->next;
-
-		mm_pt_free(u->tree, tables);
-		tables = next;
-	}
-}
-
-static void drop_runs(struct mm_pt_update *u)
-{
-	if (u->runs != u->few)
-		vkf_free(u->runs);
-	u->runs = u->few;
-	u->n_runs = 0;
-}
-
-static void execute(struct mm_paging_job *job)
-{
-	struct mm_pt_update *u = vkf_container_of(job, struct mm_pt_update, job);
-	const struct mm_client_config *config = &u->tree->client->config;
-
-	for (const struct copy *copy = u->copies; copy; copy = copy->next)
-		copy_words(copy);
-	write_runs(u, true);
-	write_runs(u, false);
-	if (u->invalidates)
-		config->ops->invalidate(config->cookie, u->tree->dev->config.index);
-	free_tables(u, u->dying);
-	free_copies(u, true);
-	drop_runs(u);
-}
+#include "mm/pt_execute.h"
 
 /* ------------------------------------------------ runs */
 
@@ -144,17 +17,17 @@ struct mm_pt_update *mm_pt_update_create(struct mm_pt_tree *tree)
 
 	if (!u)
 		return NULL;
-	mm_paging_job_init(&u->job, NULL, execute);
+	mm_paging_job_init(&u->job, NULL, mm_pt_update_execute);
 	mm_fence_show(&u->job.fence, VKF_TRACE_FENCE_PAGE_TABLES, tree->client->config.number);
 	u->tree = tree;
 	u->runs = u->few;
-	u->room = FEW_RUNS;
+	u->room = MM_PT_FEW_RUNS;
 	return u;
 }
 
 static int make_room(struct mm_pt_update *u)
 {
-	struct run *runs;
+	struct mm_pt_run *runs;
 
 	if (u->n_runs < u->room)
 		return 0;
@@ -170,15 +43,15 @@ static int make_room(struct mm_pt_update *u)
 }
 
 /* The last run, when an entry in the next slot of the same table goes on with it. */
-static struct run *run_to_extend(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot,
+static struct mm_pt_run *run_to_extend(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot,
 				 uint64_t entry, uint64_t link)
 {
-	struct run *last = u->n_runs ? &u->runs[u->n_runs - 1] : NULL;
+	struct mm_pt_run *last = u->n_runs ? &u->runs[u->n_runs - 1] : NULL;
 	uint64_t along;
 
 	if (!last || last->pt != pt || last->first + last->n != slot)
 		return NULL;
-	along = last->n * step_of(pt, last->entry);
+	along = last->n * mm_pt_run_step(pt, last->entry);
 	return entry == last->entry + along && link == last->link + along ? last : NULL;
 }
 
@@ -186,7 +59,7 @@ static struct run *run_to_extend(struct mm_pt_update *u, struct mm_pt *pt, unsig
 static int add_entry(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot, uint64_t entry,
 		     uint64_t link)
 {
-	struct run *last = run_to_extend(u, pt, slot, entry, link);
+	struct mm_pt_run *last = run_to_extend(u, pt, slot, entry, link);
 	int r = last ? 0 : make_room(u);
 
 	if (r)
@@ -194,7 +67,7 @@ static int add_entry(struct mm_pt_update *u, struct mm_pt *pt, unsigned int slot
 	if (last)
 		last->n++;
 	else
-		u->runs[u->n_runs++] = (struct run){
+		u->runs[u->n_runs++] = (struct mm_pt_run){
 			.pt = pt,
 			.entry = entry,
 			.link = link,
@@ -238,7 +111,7 @@ static int wait_for_space(struct mm_pt_update *u)
 /* Replace @pt by a copy: an entry that is in use is to become something of another kind. */
 static int add_copy(struct mm_pt_update *u, struct mm_pt *pt)
 {
-	struct copy *copy;
+	struct mm_pt_copy *copy;
 	int r;
 
 	VKF_ASSERT(mm_pt_is_home(u->tree));
@@ -454,11 +327,11 @@ void mm_pt_abandon(struct mm_pt_update *u)
 		pt->is_dying = false;
 	for (struct mm_pt *pt = u->new; pt; pt = pt->next)
 		mm_pt_detach(u->tree, pt);
-	for (struct copy *copy = u->copies; copy; copy = copy->next)
+	for (struct mm_pt_copy *copy = u->copies; copy; copy = copy->next)
 		copy->pt->is_copied = false;
-	free_tables(u, u->new);
-	free_copies(u, false);
-	drop_runs(u);
+	mm_pt_update_free_tables(u, u->new);
+	mm_pt_update_free_copies(u, false);
+	mm_pt_update_drop_runs(u);
 	mm_paging_job_abandon(&u->job);
 }
 
@@ -469,7 +342,7 @@ struct mm_deps *mm_pt_update_deps(struct mm_pt_update *u)
 
 static void apply_copies(struct mm_pt_update *u)
 {
-	for (struct copy *copy = u->copies; copy; copy = copy->next) {
+	for (struct mm_pt_copy *copy = u->copies; copy; copy = copy->next) {
 		struct mm_pt_body old;
 
 		mm_pt_make_unevictable(copy->pt);
@@ -486,7 +359,7 @@ static void apply(struct mm_pt_update *u)
 {
 	apply_copies(u);
 	for (size_t i = 0; i < u->n_runs; i++) {
-		struct run *run = &u->runs[i];
+		struct mm_pt_run *run = &u->runs[i];
 
 		run->words = run->pt->body.words;
 		run->is_early = run->pt->is_new || run->pt->is_copied;
@@ -498,7 +371,7 @@ static void apply(struct mm_pt_update *u)
 		pt->is_new = false;
 		mm_pt_enter(pt);
 	}
-	for (struct copy *copy = u->copies; copy; copy = copy->next)
+	for (struct mm_pt_copy *copy = u->copies; copy; copy = copy->next)
 		copy->pt->is_copied = false;
 	for (struct mm_pt *pt = u->dying; pt; pt = pt->next) {
 		mm_pt_detach(u->tree, pt);
