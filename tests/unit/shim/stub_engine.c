@@ -10,6 +10,7 @@
  *	STUB_LOAD     an address: 8 bytes are loaded; queue.packets is 1, or 2 on -EFAULT
  *	STUB_ADD      the same with 1 added to them
  *	STUB_COPY     the same with a page copied from there to the page behind it
+ *	STUB_PEEK     queue.packets is one more than what was in the word when it was begun
  *	STUB_CRASH    an offset into the first page: a store there, which no mem op guards
  */
 #include "stub_engine.h"
@@ -20,6 +21,7 @@
 struct gpu_engine {
 	struct gpu_engine_config config;
 	uint64_t seen[STUB_WORDS];
+	bool peek;
 };
 
 size_t gpu_engine_size(void)
@@ -91,11 +93,15 @@ unsigned int gpu_engine_step(struct gpu_engine *e)
 
 unsigned int gpu_engine_begin(struct gpu_engine *e)
 {
+	if (e->peek)
+		atomic_store(&e->config.ctrl->queue[STUB_PEEK].packets, 1 + word(e, STUB_PEEK));
+	e->peek = false;
 	return gpu_engine_step(e);
 }
 
 void gpu_engine_ring(struct gpu_engine *e, uint64_t bar_offset)
 {
+	e->peek = bar_offset == STUB_PEEK * sizeof(uint64_t);
 }
 
 uint32_t gpu_engine_rings(const struct gpu_engine *e)

@@ -11,6 +11,7 @@ enum stub_word {
 	STUB_COPY,
 	STUB_ENDLESS,
 	STUB_WAITING,
+	STUB_PEEK,
 	STUB_CRASH,
 };
 

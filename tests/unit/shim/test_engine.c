@@ -395,6 +395,31 @@ static void a_sleeping_engine_sees_new_mappings(void **state)
 	assert_int_equal(shim_child("sleepy"), 0);
 }
 
+/* What a doorbell rings for is begun while its store waits: who is let go may want the CPU. */
+static int begun_first(int argc, char **argv)
+{
+	struct program p;
+
+	if (program_start(&p) < 0)
+		return 1;
+	for (uint64_t v = 5; v < 25; v++) {
+		uint64_t before = atomic_load(&p.bell[STUB_PEEK]);
+
+		if (state_becomes(&p, GPU_ENGINE_ASLEEP) != GPU_ENGINE_ASLEEP)
+			return 2;
+		if (!ring(&p, STUB_PEEK, v))
+			return 3;
+		if (atomic_load(&p.ctrl->queue[STUB_PEEK].packets) != 1 + before)
+			return 4;
+	}
+	return 0;
+}
+
+static void what_is_rung_for_is_begun_before_the_store_is_let_go(void **state)
+{
+	assert_int_equal(shim_child("begun_first"), 0);
+}
+
 /* How often the engine has given its CPU up by itself; -1: there is none. */
 static long engine_sleeps(void)
 {
@@ -635,6 +660,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_engine_ends_with_its_driver),
 		cmocka_unit_test(no_doorbell_is_lost),
 		cmocka_unit_test(a_sleeping_engine_sees_new_mappings),
+		cmocka_unit_test(what_is_rung_for_is_begun_before_the_store_is_let_go),
 		cmocka_unit_test(an_idle_engine_never_wakes),
 		cmocka_unit_test(a_forked_child_has_an_engine_of_its_own),
 		cmocka_unit_test(memory_that_is_gone_is_efault),
@@ -652,6 +678,7 @@ int main(int argc, char **argv)
 		{ "driver_killed", driver_killed },
 		{ "stress", stress },
 		{ "sleepy", sleepy },
+		{ "begun_first", begun_first },
 		{ "idle_is_free", idle_is_free },
 		{ "child_of_fork_stores", child_of_fork_stores },
 		{ "memory", memory },
