@@ -17,7 +17,7 @@ $(BUILD)/build.ninja:
 demo:
 	tools/setup build clients
 	$(MAKE) $(BUILD)/build.ninja
-	ninja -C $(BUILD) vkfd src/shim/libvkfd-shim.so
+	ninja -C $(BUILD) programs
 	tools/demo $(BUILD)
 
 test:

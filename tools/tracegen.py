@@ -151,6 +151,11 @@ def c_member(field):
     return f"\tchar {name}[16];" if kind == "text16" else f"\t{TYPES[kind][0]} {name};"
 
 
+def c_argument(field):
+    """Of a text its address: what looks like an array parameter is none."""
+    return f"&{field[1]}[0]" if field[0] == "text16" else field[1]
+
+
 def c_event(e):
     up, struct = e.name.upper(), f"struct vkf_trace_{e.name}"
     params = (["uint64_t begin_ns"] if e.shape == "span" else []) + [c_param(f) for f in e.fields]
@@ -166,7 +171,7 @@ _Static_assert(sizeof({struct}) <= VKF_TRACE_PAYLOAD, "too large a record");
 
 static inline void vkf_trace_{e.name}({", ".join(params)})
 {{
-	VKF_TRACE_PROBE({len(e.fields)}, {e.name}, {", ".join(f[1] for f in e.fields)});
+	VKF_TRACE_PROBE({len(e.fields)}, {e.name}, {", ".join(c_argument(f) for f in e.fields)});
 	if (vkf_trace_is_on()) {{
 		{struct} a;
 
