@@ -312,7 +312,7 @@ void prog_do_page_gone(struct prog *pr)
 /* SIGSTOP: for a moment, or for longer than the driver waits for its engine. */
 void prog_do_stop(struct prog *pr)
 {
-	uint64_t ns = prog_once_in(pr, 3) ? 60000 * MSEC : UINT64_C(1) << prog_dice(pr, 32);
+	uint64_t ns = prog_once_in(pr, 3) ? 20000 * MSEC : UINT64_C(1) << prog_dice(pr, 32);
 
 	/* Its engine may be in the midst of something. */
 	if (prog_once_in(pr, 2)) {

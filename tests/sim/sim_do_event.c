@@ -72,7 +72,7 @@ void prog_do_wait(struct prog *pr)
 void prog_do_sleep(struct prog *pr)
 {
 	/* Programs under pressure change places ten times a second meanwhile. */
-	unsigned int bits = prog_config_of(pr)->pressure ? 33 : 40;
+	unsigned int bits = prog_config_of(pr)->pressure ? 30 : 40;
 
 	vkf_sleep_ns(prog_dice(pr, UINT64_C(1) << prog_dice(pr, bits)), false);
 }

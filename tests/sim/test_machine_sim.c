@@ -96,7 +96,7 @@ static void make_plan(uint64_t seed, struct plan *p)
 		.death_odds = deaths ? 100 : 0,
 		.pressure = evictions,
 		/* They change places ten times a second, which is steps. */
-		.longest_ms = evictions ? 5000 : 0,
+		.longest_ms = evictions ? 1000 : 0,
 		.plant_step = getenv("VKFD_SIM_PLANT") ? 20 : 0,
 	};
 	/* GPUs that all of them are on, or that they take turns on. */
