@@ -415,7 +415,7 @@ static const char *const help[] = {
 	"OUT       how much of the time it was stopped for that",
 	"Qs, PKT/s its queues; packets that they ran, a second",
 	"WAITS FOR what a call of it waits for, and whose; evicted: who has the VRAM",
-	"STATE     running, idle; waiting: for memory to change; evicted: its memory is",
+	"STATE     running, idle; waiting: for memory or a turn; evicted: its memory is",
 	"          wanted; stopped: by the program itself; faulted, lost: it is given up",
 	"",
 	"s  sort programs by memory, packets, evictions or pid",

@@ -105,7 +105,7 @@ void kfd_process_stat(struct kfd_process *p, struct kfd_process_stat *ret_stat);
 enum kfd_queue_state {
 	KFD_QUEUE_IDLE,    /* it has run all that it was given */
 	KFD_QUEUE_RUNNING,
-	KFD_QUEUE_WAITING, /* a packet of it waits for memory to change */
+	KFD_QUEUE_WAITING, /* a packet of it waits for memory to change, or it for its turn on the GPU */
 	KFD_QUEUE_STOPPED, /* by the program: it has no ring or no share */
 	KFD_QUEUE_EVICTED, /* by the driver */
 	KFD_QUEUE_FAULTED, /* it was given up */
