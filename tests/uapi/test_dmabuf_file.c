@@ -234,6 +234,10 @@ static void it_polls_as_idle_and_survives_what_it_is_not_for(void **state)
 	assert_int_equal(read(fd, some, sizeof(some)), 0);
 	assert_int_equal(uapi_lseek(fd, 0, SEEK_END), SIZE);
 	assert_int_equal(import_mem(&p, 0, fd, VA(2), &import), 0);
+	/* What was written is dropped in time. */
+	poll_fd.events = POLLOUT;
+	assert_int_equal(poll(&poll_fd, 1, -1), 1);
+	poll_fd.events = POLLIN | POLLOUT;
 	assert_int_equal(poll(&poll_fd, 1, -1), 1);
 	assert_int_equal(poll_fd.revents, POLLIN | POLLOUT);
 }
