@@ -28,6 +28,7 @@ _Static_assert(MM_LINK_ARENA == GPU_BACKING_ARENA && MM_LINK_USER == GPU_BACKING
 #define SPINS              200
 #define NAP_NS             UINT64_C(20000)
 #define LAST_NAP_NS        UINT64_C(1000000)
+#define LEAST_LOOKS        (SPINS + 400)
 
 struct machine_client {
 	struct machine *machine;
@@ -84,15 +85,18 @@ static void poke_engine(struct machine_client *mc)
 }
 
 /* One step of waiting for the engine. An engine that takes long may take very long: it is looked at
- * less and less often. False when @deadline has passed. */
+ * less and less often. False when @deadline has passed, and it was looked at just before and
+ * LEAST_LOOKS times: to whoever did not run for long himself, the time of others says nothing. */
 static bool wait_a_little(unsigned int *n, uint64_t deadline)
 {
 	if ((*n)++ < SPINS) {
 		vkf_relax();
 		return true;
 	}
+	if (*n > LEAST_LOOKS && vkf_now_ns() >= deadline)
+		return false;
 	vkf_sleep_ns(VKF_MIN(NAP_NS * (1 + (*n - SPINS) / 8), LAST_NAP_NS), false);
-	return vkf_now_ns() < deadline;
+	return true;
 }
 
 static void client_punch(void *cookie, uint64_t off, uint64_t len)
