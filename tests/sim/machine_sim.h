@@ -83,6 +83,7 @@ struct msim {
 	/* What programs have, or are asking for. */
 	uint64_t wanted[MACHINE_MAX_GPUS], wanted_system; /* bytes of VRAM, and of the rest */
 	unsigned int wanted_sdma[MACHINE_MAX_GPUS];       /* SDMA queues */
+	uint64_t sdma_shortages[MACHINE_MAX_GPUS]; /* how often that was more than there are */
 	struct msim_counts n;
 };
 

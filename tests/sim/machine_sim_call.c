@@ -327,14 +327,18 @@ int msim_open(struct msim_thread *t, unsigned int major, unsigned int minor)
 
 void msim_close(struct msim_thread *t, int fd)
 {
+	struct msim_smi *smi = smi_of(t->process, fd);
 	struct driver_file *f = file_of(t, fd);
 
 	if (!f)
 		return;
 	t->process->files[fd] = NULL;
-	if (smi_of(t->process, fd)) {
+	/* Another thread may get the number now; this end is not free before the sink is not used.
+	 */
+	if (smi) {
+		smi->fd = MSIM_MAX_FILES;
 		kfd_smi_set_sink(driver_file_smi(f), NULL);
-		smi_of(t->process, fd)->fd = -1;
+		smi->fd = -1;
 	}
 	/* A dma-buf may be the last that holds its buffer. */
 	msim_enter_mm(t->process->m);

@@ -94,14 +94,6 @@ static void queue_args(struct prog *pr, const struct prog_queue *q, struct kfd_c
 	a->eop_buffer_size = asic->eop_bytes;
 }
 
-static void want_sdma(struct prog *pr, const struct prog_queue *q, int n)
-{
-	if (!prog_is_sdma(q))
-		return;
-	pr->m->wanted_sdma[q->gpu] += (unsigned int)n;
-	pr->s->wanted_sdma[q->gpu] += (unsigned int)n;
-}
-
 /* All processes share the queues of a GPU's SDMA engines. */
 static bool sdma_is_tight(const struct prog *pr, const struct prog_queue *q)
 {
@@ -109,6 +101,15 @@ static bool sdma_is_tight(const struct prog *pr, const struct prog_queue *q)
 
 	return prog_is_sdma(q) &&
 	       pr->m->wanted_sdma[q->gpu] > asic->sdma_engines * asic->sdma_queues_per_engine;
+}
+
+static void want_sdma(struct prog *pr, const struct prog_queue *q, int n)
+{
+	if (!prog_is_sdma(q))
+		return;
+	pr->m->wanted_sdma[q->gpu] += (unsigned int)n;
+	pr->s->wanted_sdma[q->gpu] += (unsigned int)n;
+	pr->m->sdma_shortages[q->gpu] += sdma_is_tight(pr, q);
 }
 
 static volatile uint64_t *map_doorbell(struct prog *pr, uint64_t offset)
@@ -147,6 +148,7 @@ int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsi
 {
 	struct kfd_create_queue_args args;
 	bool early = msim_chance(pr->m, 2), tight;
+	uint64_t shortages;
 	int r;
 
 	q->type = type;
@@ -162,8 +164,10 @@ int prog_queue_create(struct prog *pr, struct prog_queue *q, uint32_t type, unsi
 		msim_start_engine(pr->p);
 	want_sdma(pr, q, 1);
 	tight = sdma_is_tight(pr, q);
+	shortages = pr->m->sdma_shortages[gpu];
 	r = msim_ioctl(pr->t, pr->s->kfd, K_CREATE_QUEUE, &args);
-	tight |= sdma_is_tight(pr, q);
+	/* Others may have come and gone meanwhile. */
+	tight |= shortages != pr->m->sdma_shortages[gpu];
 	msim_trace(pr->m, "queue of type %u on %u: %d, id %u", type, gpu, r, args.queue_id);
 	if (prog_expect(pr, "CREATE_QUEUE", r, 0, tight)) {
 		want_sdma(pr, q, -1);
