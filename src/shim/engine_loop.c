@@ -30,7 +30,7 @@
 /* After so many steps with work in a row nobody is to wait in a doorbell's store. */
 #define BUSY_STEPS 2
 #define PAUSES     16
-#define LOOKS 128
+#define LOOKS      128
 
 uint64_t engine_now_ns(void *cookie)
 {
@@ -124,9 +124,8 @@ static bool sleep_until_event(struct engine *e, uint64_t max_ns)
 	return !p[0].revents || driver_lives(e);
 }
 
-/* Nothing to do: sleep, unless something came while the doorbells were being armed. @max_ns: as
- * above,
- * @idle_ns: since when there was nothing. False: the driver has gone. */
+/* Nothing to do: sleep, unless something came while the doorbells were being armed. @max_ns, and
+ * what is returned, are as above; @idle_ns: for how long there has been nothing. */
 static bool rest(struct engine *e, uint64_t idle_ns, uint64_t max_ns)
 {
 	uint32_t poke = atomic_load(&e->poke->seq);
@@ -149,8 +148,7 @@ static bool rest(struct engine *e, uint64_t idle_ns, uint64_t max_ns)
 	return lives;
 }
 
-/* A store that was let go has not happened yet: it may need this CPU. False: the driver has gone.
- */
+/* A store that was let go has not happened yet: it may need this CPU. Returns as the above. */
 static bool let_it_land(struct engine *e)
 {
 	uint64_t nap = e->landing_nap_ns ? e->landing_nap_ns : LANDING_NAP_NS;
@@ -179,7 +177,8 @@ static bool wait_for_memory(struct engine *e)
 	return engine_door_landed(e, now) ? rest(e, waited, pause) : let_it_land(e);
 }
 
-/* For about a microsecond, or until there is something. */
+/* Until there is something, or for a few microseconds: to ask for the time takes longer than to
+ * look. */
 static void look(struct engine *e)
 {
 	for (int i = 0; i < LOOKS && !gpu_engine_pending(e->gpu); i++)
