@@ -58,10 +58,10 @@ static void describe_bo(const struct mm_vm *vm, const struct mm_bo *bo,
 		return;
 	}
 	mm_walk_resource(&ret_source->walk, &bo->res);
-	if (vram && attr->reach == MM_REACH_HIVE)
-		ret_source->addr_base = home->hive_base;
-	if (vram && attr->reach == MM_REACH_BUS)
-		ret_source->addr_base = home->bar_base;
+	/* A GPU of a hive finds its own VRAM, too, where all of them see it. */
+	if (vram)
+		ret_source->addr_base =
+			attr->reach == MM_REACH_BUS ? home->bar_base : home->hive_base;
 }
 
 void mm_vm_describe(const struct mm_vm *vm, const struct mm_va_node *node,

@@ -197,7 +197,9 @@ static uint64_t base_of(const struct twin_map *m)
 {
 	const struct twin_bo *b = &bos[m->bo];
 
-	return b->kind == MM_BO_VRAM && b->gpu != m->gpu ? VKF_GIB(1024) * (b->gpu + 1) : 0;
+	if (b->kind != MM_BO_VRAM)
+		return 0;
+	return b->gpu != m->gpu ? VKF_GIB(1024) * (b->gpu + 1) : VKF_GIB(64) * b->gpu;
 }
 
 /* Whether the 2 MiB of @m around @va are one entry. */

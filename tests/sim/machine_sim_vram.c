@@ -18,9 +18,10 @@
 
 #define SLOTS         512u
 #define LEVEL_BITS    9u
-#define SEGMENT_PAGES (VKF_GIB(1) / VKF_PAGE_SIZE) /* of hives whose GPUs have no more than that   \
-						    */
-#define IS_TABLE UINT64_C(0xfff)                   /* kind of a link that is a table's index */
+/* Of hives whose GPUs have no more than that. */
+#define SEGMENT_PAGES (VKF_GIB(1) / VKF_PAGE_SIZE)
+/* Kind of a link that is a table's index. */
+#define IS_TABLE UINT64_C(0xfff)
 
 /* struct page - seen in look @stamp, and whose it was */
 struct page {
@@ -98,25 +99,20 @@ static unsigned int place_in_hive(const struct machine_profile *m, unsigned int 
 	return place;
 }
 
-/* Whose VRAM an entry of @gpu means. In a hive each has a segment of addresses, but its own VRAM
- * begins at 0 for each: there what the first one has cannot be told from it. Return: whether that
- * is known. */
-static bool whose_vram(const struct machine_profile *m, unsigned int gpu, uint64_t *page,
-		       unsigned int *ret_gpu)
+/* Whose VRAM an entry of @gpu means: in a hive each has a segment of addresses. */
+static unsigned int whose_vram(const struct look *l, uint64_t *page)
 {
+	const struct machine_profile *m = &l->m->profile;
 	uint64_t place = *page / SEGMENT_PAGES;
 
-	*ret_gpu = gpu;
-	if (!m->gpus[gpu].hive_id)
-		return true;
+	if (!m->gpus[l->gpu].hive_id)
+		return l->gpu;
 	*page %= SEGMENT_PAGES;
-	for (unsigned int i = 0; place && i < m->n_gpus; i++) {
-		if (m->gpus[i].hive_id == m->gpus[gpu].hive_id && place_in_hive(m, i) == place) {
-			*ret_gpu = i;
-			return true;
-		}
+	for (unsigned int i = 0; i < m->n_gpus; i++) {
+		if (m->gpus[i].hive_id == m->gpus[l->gpu].hive_id && place_in_hive(m, i) == place)
+			return i;
 	}
-	return place_in_hive(m, gpu) == 0;
+	msim_fail(l->m, "pid %d: an entry leads out of the hive", l->p->pid);
 }
 
 static void look_at_table(const struct look *l, uint64_t table, unsigned int level);
@@ -125,12 +121,13 @@ static void look_at_entry(const struct look *l, unsigned int level, uint64_t pte
 {
 	bool is_leaf = level == GPU_PT_PTB || pte & PTE_GFX9_PDE_PTE_MASK;
 	uint64_t n = UINT64_C(1) << LEVEL_BITS * (GPU_PT_PTB - level), page = page_of(pte);
-	unsigned int gpu;
 
+	if (is_leaf && pte & PTE_GFX9_SYSTEM_MASK)
+		return;
 	if (is_leaf) {
-		if (!(pte & PTE_GFX9_SYSTEM_MASK) &&
-		    whose_vram(&l->m->profile, l->gpu, &page, &gpu))
-			claim(l, gpu, page, n, link);
+		unsigned int gpu = whose_vram(l, &page);
+
+		claim(l, gpu, page, n, link);
 		return;
 	}
 	claim(l, l->gpu, page, 1, link << 12 | IS_TABLE);

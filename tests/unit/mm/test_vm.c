@@ -183,7 +183,7 @@ static void an_entry_names_memory_as_its_gpu_reaches_it(void **state)
 	assert_int_equal(mm_bo_create(f.a.mm, f.dev[1], &params, &bo), 0);
 	at = bo->res.blocks->offset;
 	assert_true(entry_of(bo, 1, (struct mm_pte_attr){ .mtype = 1 }) ==
-		    (at | 0x21 | UINT64_C(1) << 57));
+		    ((at + VKF_GIB(64)) | 0x21 | UINT64_C(1) << 57));
 	assert_true(entry_of(bo, 2, (struct mm_pte_attr){ .reach = MM_REACH_HIVE }) ==
 		    ((at + VKF_GIB(64)) | 0x21));
 	assert_true(entry_of(bo, 0, (struct mm_pte_attr){ .reach = MM_REACH_BUS }) ==
