@@ -307,7 +307,7 @@ class Serve(support.VkfdTest):
         with self.serve() as driver:
             status, out, err = self.vkfd("serve", "--socket", driver.socket)
             self.assertEqual((status, out), (1, ""))
-            self.assertEqual(err, f"vkfd: cannot serve at '{driver.socket}': Address already in use\n")
+            self.assertEqual(err, f"vkfd: cannot serve at '{driver.socket}': a driver serves there already\n")
             self.assertEqual(driver.run("true")[0], 0)
 
     def test_a_file_that_is_no_socket_is_not_removed(self):
