@@ -6,7 +6,7 @@
 
 #define CREDIT 8 /* so often in vain, after it was worth it once */
 #define TRY    32
-/* To ask where a thread is costs about as much as a wake-up: seldom, as long as it stays there. */
+/* To ask where a thread is costs about as much as a wake-up. */
 #define ASK_NS     UINT64_C(2000000)
 #define ASK_MAX_NS UINT64_C(128000000)
 /* /proc/TID/stat: how many fields after the name the CPU comes */
@@ -105,7 +105,8 @@ static int current_cpu(void)
 
 static bool learn_cpus(struct engine_linger *l)
 {
-	l->cpus_bytes = SYS3(sched_getaffinity, 0, sizeof(l->cpus), l->cpus);
+	if (l->place == ENGINE_ANYWHERE)
+		l->cpus_bytes = SYS3(sched_getaffinity, 0, sizeof(l->cpus), l->cpus);
 	return l->cpus_bytes > 0;
 }
 
@@ -114,13 +115,16 @@ static bool is_allowed(const struct engine_linger *l, int cpu)
 	return cpu >= 0 && cpu / 8 < l->cpus_bytes && l->cpus[cpu / 8] & 1u << cpu % 8;
 }
 
-static bool bind_to(const struct engine_linger *l, const uint8_t *cpus)
+static bool bind_to(struct engine_linger *l, const uint8_t *cpus, enum engine_place place)
 {
-	return SYS3(sched_setaffinity, 0, l->cpus_bytes, cpus) == 0;
+	if (SYS3(sched_setaffinity, 0, l->cpus_bytes, cpus) < 0)
+		return false;
+	l->place = place;
+	return true;
 }
 
 /* Anywhere but on @cpu. */
-static void leave(struct engine_linger *l, int cpu)
+static void go_away(struct engine_linger *l, int cpu)
 {
 	uint8_t others[ENGINE_CPU_BYTES];
 	unsigned int left = 0;
@@ -133,47 +137,60 @@ static void leave(struct engine_linger *l, int cpu)
 			others[i] &= (uint8_t) ~(1u << cpu % 8);
 		left |= others[i];
 	}
-	l->bound = left && bind_to(l, others);
+	if (left)
+		bind_to(l, others, ENGINE_AWAY);
 }
 
-/* To @cpu, and from there on wherever the system likes. */
-static void visit(struct engine_linger *l, int cpu)
+static void go_to(struct engine_linger *l, int cpu)
 {
 	uint8_t one[ENGINE_CPU_BYTES] = { 0 };
 
-	if (!is_allowed(l, cpu))
+	if (!learn_cpus(l) || !is_allowed(l, cpu))
 		return;
 	one[cpu / 8] = (uint8_t)(1u << cpu % 8);
-	if (bind_to(l, one))
-		bind_to(l, l->cpus);
+	bind_to(l, one, ENGINE_HOME);
+}
+
+void engine_linger_go_anywhere(struct engine_linger *l)
+{
+	if (l->place != ENGINE_ANYWHERE)
+		bind_to(l, l->cpus, ENGINE_ANYWHERE);
+}
+
+/* Seldom, as long as it is where it was. */
+static void ask(struct engine_linger *l, uint64_t now)
+{
+	int cpu = cpu_of(l->ringer);
+	uint64_t pause = 2 * l->ask_pause_ns;
+
+	if (cpu != l->home)
+		pause = ASK_NS;
+	l->home = cpu;
+	l->ask_pause_ns = pause < ASK_MAX_NS ? pause : ASK_MAX_NS;
+	l->ask_at_ns = now + l->ask_pause_ns;
 }
 
 void engine_linger_go_home(struct engine_linger *l, uint64_t now)
 {
-	int cpu;
+	int was = l->home;
 
-	if (l->bound)
-		bind_to(l, l->cpus);
-	l->bound = false;
-	if (!l->ringer || now < l->ask_at_ns)
+	if (!l->ringer)
 		return;
-	cpu = cpu_of(l->ringer);
-	if (cpu == current_cpu()) {
-		l->ask_pause_ns =
-			2 * l->ask_pause_ns < ASK_MAX_NS ? 2 * l->ask_pause_ns : ASK_MAX_NS;
-	} else {
-		l->ask_pause_ns = ASK_NS;
-		if (cpu >= 0 && learn_cpus(l))
-			visit(l, cpu);
-	}
-	l->ask_at_ns = now + l->ask_pause_ns;
+	if (now >= l->ask_at_ns)
+		ask(l, now);
+	if (l->place == ENGINE_HOME && l->home == was)
+		return;
+	if (l->home >= 0)
+		go_to(l, l->home);
+	else
+		engine_linger_go_anywhere(l);
 }
 
 bool engine_linger_begin(struct engine_linger *l)
 {
 	l->on = l->credit || ++l->n_hurries % TRY == 0;
-	if (l->on && !l->bound)
-		leave(l, l->ringer ? cpu_of(l->ringer) : current_cpu());
+	if (l->on && l->place != ENGINE_AWAY)
+		go_away(l, l->ringer ? cpu_of(l->ringer) : current_cpu());
 	return l->on;
 }
 

@@ -208,8 +208,11 @@ static void worked(struct engine *e)
 	engine_linger_end(&e->linger, true);
 	e->last_work_ns = 0;
 	e->wait_since_ns = 0;
-	if (++e->busy_steps == BUSY_STEPS)
-		engine_door_disarm(e);
+	if (++e->busy_steps != BUSY_STEPS)
+		return;
+	engine_door_disarm(e);
+	if (e->linger.place == ENGINE_HOME)
+		engine_linger_go_anywhere(&e->linger);
 }
 
 static unsigned int step(struct engine *e)
