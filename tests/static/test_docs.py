@@ -60,6 +60,19 @@ def bad_functions(names, sources):
     return errors
 
 
+def bad_numbers(titles):
+    """@titles: (file name, first line) of each decision. Its number is in both, and its own."""
+    errors, seen = [], {}
+    for name, line in titles:
+        number = int(name[:4])
+        if not line.startswith(f"# {number}. "):
+            errors.append(f"{name} begins with '{line}'")
+        if number in seen:
+            errors.append(f"{name} has the number of {seen[number]}")
+        seen[number] = name
+    return errors
+
+
 def check(root, page, sources):
     text = page.read_text(encoding="utf-8")
     names = code_of(text)
@@ -74,8 +87,12 @@ def main():
     assert bad_paths(root, ["src/nowhere.c", "mm/nowhere.h", "mm/bo.h", "tools/setup x", "a/b", "/dev/kfd"]) == [
         "src/nowhere.c is not in the tree", "mm/nowhere.h is not in src/"]
     assert bad_functions(["mm_nowhere()", "mm_place()", "strlen()"], sources) == ["mm_nowhere() is in no source"]
+    assert bad_numbers([("0001-a.md", "# 1. A"), ("0001-b.md", "# 2. B")]) == [
+        "0001-b.md begins with '# 2. B'", "0001-b.md has the number of 0001-a.md"]
     pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
     errors = [e for page in pages for e in check(root, page, sources)]
+    errors += bad_numbers([(p.name, p.read_text(encoding="utf-8").split("\n")[0])
+                           for p in sorted((root / "docs" / "adr").glob("*.md"))])
     print("1..1")
     print("\n".join("# " + e for e in errors), end="\n" if errors else "")
     print(f"{'not ' if errors else ''}ok 1 - what {len(pages)} pages name is there")
