@@ -96,13 +96,31 @@ static void a_user_buffer_outside_of_user_space_is_a_fault(void **state)
 	assert_int_equal(alloc_mem(&p, 0, VA(1), 2 * PAGE, F_USERPTR, NULL, &offset), -EFAULT);
 }
 
+/* Far below all else. The system fills the highest gap there is, so a hole in it stays one while other
+ * threads map memory. */
+static char *map_apart(size_t bytes)
+{
+	char *top = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(top, MAP_FAILED);
+	munmap(top, bytes);
+	for (unsigned int i = 34; i < 46; i++) {
+		char *at = mmap(top - (UINT64_C(1) << i), bytes, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (at != MAP_FAILED)
+			return at;
+	}
+	fail_msg("there is no room for a mapping apart");
+	return NULL;
+}
+
 static void a_user_buffer_needs_memory_that_can_be_written(void **state)
 {
 	struct prog p;
-	char *mem = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *mem = map_apart(4 * PAGE);
 	uint64_t at = (uintptr_t)mem;
 
-	assert_ptr_not_equal(mem, MAP_FAILED);
 	prog_start(&p);
 	assert_int_equal(alloc_mem(&p, 0, VA(1), 4 * PAGE, F_USERPTR, NULL, &at), 0);
 	/* A hole in the middle, and then behind the end. */
@@ -119,14 +137,15 @@ static void a_user_buffer_needs_memory_that_can_be_written(void **state)
 	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &at), -EFAULT);
 	at = (uintptr_t)mem + 2 * PAGE;
 	assert_int_equal(alloc_mem(&p, 0, VA(2), PAGE, F_USERPTR, NULL, &at), 0);
-	munmap(mem, 4 * PAGE);
+	/* Not the hole: another thread may have been given it. */
+	munmap(mem, PAGE);
+	munmap(mem + 2 * PAGE, 2 * PAGE);
 }
 
 /* Whatever is wrong, and wherever: the first page that is not good decides. */
 static void every_page_of_a_user_buffer_counts(void **state)
 {
-	char *mem = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			 0);
+	char *mem = map_apart(64 * PAGE);
 	const uint64_t start = (uintptr_t)mem;
 	uint64_t at = start;
 	struct prog p;
@@ -150,7 +169,8 @@ static void every_page_of_a_user_buffer_counts(void **state)
 	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE, F_USERPTR, NULL, &at), 0);
 	at = start + 49 * PAGE + 4000;
 	assert_int_equal(alloc_mem(&p, 0, VA(1), PAGE + 1, F_USERPTR, NULL, &at), -EFAULT);
-	munmap(mem, 64 * PAGE);
+	munmap(mem, 50 * PAGE);
+	munmap(mem + 51 * PAGE, 13 * PAGE);
 }
 
 /* The CPU's view of a buffer is a device's mapping, and not memory of the program. */
