@@ -400,7 +400,8 @@ static int begun_first(int argc, char **argv)
 {
 	struct program p;
 
-	if (program_start(&p) < 0)
+	/* Once it has been rung it knows the mapping, and sleeps only with that armed. */
+	if (program_start(&p) < 0 || !ring(&p, 0, 1))
 		return 1;
 	for (uint64_t v = 5; v < 25; v++) {
 		uint64_t before = atomic_load(&p.bell[STUB_PEEK]);
