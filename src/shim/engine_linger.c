@@ -163,7 +163,7 @@ static void ask(struct engine_linger *l, uint64_t now)
 	int cpu = cpu_of(l->ringer);
 	uint64_t pause = 2 * l->ask_pause_ns;
 
-	if (cpu != l->home)
+	if (cpu != l->home || !pause)
 		pause = ASK_NS;
 	l->home = cpu;
 	l->ask_pause_ns = pause < ASK_MAX_NS ? pause : ASK_MAX_NS;
