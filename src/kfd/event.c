@@ -390,7 +390,7 @@ unsigned int kfd_events_hw(struct kfd_events *ev, const struct kfd_hsa_hw_except
 	return n;
 }
 
-/* Who waits for one of them cannot go on before the lock is free. */
+/* The signal first: who waits for one of them goes on as soon as it is set. */
 int kfd_events_poison(struct kfd_process *p, const struct kfd_hsa_hw_exception_data *hw,
 		      const struct kfd_hsa_memory_exception_data *memory,
 		      int (*signal)(int32_t pid))
@@ -398,9 +398,9 @@ int kfd_events_poison(struct kfd_process *p, const struct kfd_hsa_hw_exception_d
 	int r;
 
 	vkf_mutex_lock(&p->events.lock);
+	r = signal(p->pid);
 	(void)set_hw(&p->events, hw);
 	(void)set_memory(&p->events, memory);
-	r = signal(p->pid);
 	vkf_mutex_unlock(&p->events.lock);
 	return r;
 }
